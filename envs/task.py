@@ -1,0 +1,78 @@
+"""What is wanted of an environment, in words and in numbers that no reward can reach.
+
+A `Task` carries the text and prompts that reward designers read, the named fields that rewards may read, and the
+ground truth (`fitness`, `success`) by which all of them are judged. Fitness is not reward: it is computed from the true
+state by the wrappers, is only logged, and appears in no prompt.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from reward_designers.base import FunctionReward, RewardFn
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named quantity of a state, with its unit.
+
+    Attributes:
+        unit: Such as ``m``, ``m/s``, ``rad``; ``1`` for pure numbers.
+        description: What it measures, in a few words; designers that write code read it.
+        compute: Function of the simulator's arrays by name (``qpos``, ``xpos``, ``obs``, ...), each ``(n, ...)``, to
+            ``(n, ...)``. Its parameter names say what it reads.
+    """
+
+    unit: str
+    description: str
+    compute: Callable[..., np.ndarray]
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The simulator arrays that `compute` takes."""
+        return tuple(inspect.signature(self.compute).parameters)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is wanted in one environment.
+
+    Attributes:
+        env: The environment's plain name, such as ``Humanoid``.
+        name: The task within it, such as ``kneeling``.
+        env_id: The Gymnasium id that `make` builds.
+        text: One sentence that tells a person, or a language model, what is wanted.
+        goal_prompts: What a picture of success shows; several are averaged.
+        baseline_prompts: What any picture of the environment shows (VLM-RM's baseline).
+        fields: Named quantities that rewards may read.
+        fitness: The ground truth of one step, a function of fields like any reward. An episode's fitness is the sum
+            over its steps divided by `max_episode_steps`, so that ending early never pays.
+        fitness_unit: The unit of `fitness`.
+        success: Ground truth of one step as a bool, or None. An episode succeeds if it holds for half of
+            `max_episode_steps` (VLM-RM's criterion).
+        max_episode_steps: Time limit.
+        env_kwargs: For ``gymnasium.make``, such as ``terminate_when_unhealthy=False``.
+        reward: Makes the environment's own reward as an analytic `RewardFn`, if it can be written down.
+        camera: For rendering, as `envs.rendering` takes it; None for the environment's own.
+    """
+
+    env: str
+    name: str
+    env_id: str
+    text: str
+    goal_prompts: tuple[str, ...]
+    baseline_prompts: tuple[str, ...]
+    fields: Mapping[str, Field]
+    fitness: FunctionReward
+    fitness_unit: str
+    max_episode_steps: int
+    success: FunctionReward | None = None
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    reward: Callable[[], RewardFn] | None = None
+    camera: Mapping[str, Any] | None = None

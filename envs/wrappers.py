@@ -1,0 +1,84 @@
+"""Wrappers for a single environment: the task that belongs to it, and a reward of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import RecordConstructorArgs
+
+from envs.scoring import Rewardlike, Scorer
+from envs.task import Task
+
+
+class WithTask(gym.Wrapper):
+    """An environment that knows its `Task`; it changes nothing else."""
+
+    def __init__(self, env: gym.Env, task: Task):
+        super().__init__(env)
+        self.task = task
+
+
+def task_of(env: gym.Env) -> Task | None:
+    """The task of an environment made by `envs.make`; None for any other environment."""
+    return env.get_wrapper_attr("task") if env.has_wrapper_attr("task") else None
+
+
+class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
+    """Replaces the reward of any Gymnasium environment.
+
+    ``info["env_reward"]`` keeps the environment's own reward, ``info["reward_components"]`` has the named parts of the
+    new one, and environments with a task add the ground truth, ``info["fitness"]`` and ``info["success"]``.
+
+    Args:
+        env: Any Gymnasium environment.
+        reward: A `RewardFn`, a plain function of batched arrays by name, or an import path ``module:name`` or
+            ``file.py:name``; None keeps the environment's reward.
+        render: Options of `envs.rendering.frame_of`, for rewards that look at frames.
+
+    Example:
+        >>> import gymnasium as gym, envs
+        >>> def upright(next_obs, action):
+        ...     return {"upright": np.cos(next_obs[:, 2]), "effort": -0.01 * (action == 1)}
+        >>> env = envs.ReplaceReward(gym.make("CartPole-v1"), upright)
+        >>> obs, info = env.reset(seed=0)
+        >>> obs, reward, terminated, truncated, info = env.step(0)
+        >>> sorted(info["reward_components"])
+        ['effort', 'upright']
+    """
+
+    def __init__(self, env: gym.Env, reward: Rewardlike = None, render: Mapping[str, Any] | None = None):
+        RecordConstructorArgs.__init__(self, reward=reward, render=render)
+        gym.Wrapper.__init__(self, env)
+        self.scorer = Scorer(reward, 1, env.observation_space, task=task_of(env), envs=[env], render=render)
+        if self.scorer.tracker.exposed:
+            self.env = self.scorer.tracker.exposed[0]
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment, and what the reward remembers."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        self.scorer.reset(_batch(obs))
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Step the environment and score the transition."""
+        obs, env_reward, terminated, truncated, info = self.env.step(action)
+        batch = _batch(obs)
+        t = self.scorer.tracker.step(
+            np.asarray(action)[None], batch, np.array([terminated], bool), np.array([truncated], bool)
+        )
+        scores = self.scorer.score(t, np.array([env_reward], np.float64))
+        self.scorer.advance(batch, np.zeros(1, bool))
+        info["env_reward"] = float(env_reward)
+        info["reward_components"] = {name: values.item() for name, values in scores.components.items()}
+        info.update({name: values.item() for name, values in scores.measures.items()})
+        return obs, scores.reward.item(), terminated, truncated, info
+
+
+def _batch(obs: Any) -> Any:
+    """A copy of an observation as a batch of one; environments may reuse theirs."""
+    if isinstance(obs, dict):
+        return {name: np.array(value)[None] for name, value in obs.items()}
+    return np.array(obs)[None]

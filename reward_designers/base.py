@@ -1,0 +1,579 @@
+"""What a reward is: a batched function of transitions that returns named components.
+
+Everything else in the kit (training, search, distances, plots) speaks only to this module. It needs numpy alone.
+
+    @reward_fn
+    def stand(next_torso_height, action):
+        return {"height": next_torso_height, "effort": -0.1 * np.square(action).sum(-1)}
+
+    shaped = stand.clip(-1, 1) + 0.5 * other      # rewards compose, components keep their names
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+State = Mapping[str, np.ndarray]
+"""Named arrays that describe a state, each ``(n, ...)``."""
+Components = dict[str, np.ndarray]
+"""Named parts of a reward, each ``(n,)`` float; their sum is the reward."""
+
+
+class RewardError(ValueError):
+    """A reward failed: it raised, or returned the wrong shape, type, or a value that is not finite."""
+
+
+def unknown_name(kind: str, name: object, options: Iterable[str]) -> str:
+    """Message for a name that does not exist: the value, the nearest valid choices, then all of them."""
+    options = sorted(map(str, options))
+    near = difflib.get_close_matches(str(name), options, n=3, cutoff=0.5)
+    if not near:
+        folded = {option.lower(): option for option in options}
+        near = [folded[match] for match in difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=0.5)]
+    hint = f" Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
+    return f"unknown {kind} {name!r}.{hint} Available: {', '.join(options) or 'none'}."
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A batch of transitions (s, a, s').
+
+    The leading dimensions are ``(n,)``, with n = num_envs or a replay batch, or ``(T, num_envs)`` for a rollout.
+
+    Attributes:
+        state: Named arrays of s, each ``(n, ...)``: ``obs`` and whatever the environment exposes.
+        action: ``(n, *action_shape)``.
+        next_state: The same for s', the true successor: never the observation after an automatic reset.
+        terminated: ``(n,)`` bool, s' ends the episode (its value is zero).
+        truncated: ``(n,)`` bool, the episode was cut at s', which is not terminal.
+    """
+
+    state: State
+    action: np.ndarray
+    next_state: State
+    terminated: np.ndarray
+    truncated: np.ndarray
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """The leading dimensions, ``(n,)`` or ``(T, num_envs)``."""
+        return self.terminated.shape
+
+    def __len__(self) -> int:
+        return len(self.terminated)
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Transition:
+        """The transition with ``function`` applied to each of its arrays."""
+        return Transition(
+            state={name: function(array) for name, array in self.state.items()},
+            action=function(self.action),
+            next_state={name: function(array) for name, array in self.next_state.items()},
+            terminated=function(self.terminated),
+            truncated=function(self.truncated),
+        )
+
+    def __getitem__(self, rows: Any) -> Transition:
+        """The transitions at ``rows`` (a slice, mask or index array; an int selects a step of a rollout)."""
+        return self.map(lambda array: array[rows])
+
+    def flatten(self) -> Transition:
+        """A rollout ``(T, num_envs, ...)`` as one batch ``(T * num_envs, ...)``, without a copy where numpy allows."""
+        lead = self.terminated.ndim
+        return self.map(lambda array: array.reshape(-1, *array.shape[lead:]))
+
+
+class EpisodeMemory:
+    """What a non-Markov reward remembers within an episode: named arrays with leading dimension ``num_envs``.
+
+    It belongs to the environment wrapper, so that one reward object can serve environments of different sizes.
+    """
+
+    def __init__(self, num_envs: int, prefix: str = "", _store: dict[str, tuple[np.ndarray, Any]] | None = None):
+        self.num_envs = num_envs
+        self._prefix = prefix
+        self._store = {} if _store is None else _store
+
+    def array(self, name: str, shape: tuple[int, ...] = (), dtype: Any = np.float64, fill: Any = 0) -> np.ndarray:
+        """The array ``name``, ``(num_envs, *shape)``, created full of ``fill`` at its first use. Change it in place."""
+        key = self._prefix + name
+        if key not in self._store:
+            self._store[key] = (np.full((self.num_envs, *shape), fill, dtype=dtype), fill)
+        return self._store[key][0]
+
+    def scope(self, name: str) -> EpisodeMemory:
+        """A view whose names cannot collide with those of other scopes; a composite gives one to each part."""
+        return EpisodeMemory(self.num_envs, f"{self._prefix}{name}/", self._store)
+
+    def reset(self, mask: np.ndarray) -> None:
+        """Empty the rows of finished episodes; ``mask`` is ``(num_envs,)`` bool."""
+        for array, fill in self._store.values():
+            array[mask] = fill
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of all arrays by full name, and of what their rows are emptied to."""
+        state = {}
+        for name, (array, fill) in self._store.items():
+            state[f"array:{name}"] = array.copy()
+            state[f"fill:{name}"] = np.asarray(fill, dtype=array.dtype)
+        return state
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` returned."""
+        self._store.clear()
+        for key, array in state.items():
+            kind, name = key.split(":", 1)
+            if kind == "array":
+                if len(array) != self.num_envs:
+                    raise ValueError(f"episode memory {name!r} has {len(array)} rows, expected {self.num_envs}")
+                self._store[name] = (np.array(array), state[f"fill:{name}"][()])
+
+
+class Encoder(ABC):
+    """Turns a heavy state array into a small one while transitions are collected: frame to embedding, text to facts.
+
+    What is stored, cached and compared is the small result, so a new prompt costs nothing. Equal encoders must give
+    equal results: a composite reward runs each only once per key.
+
+    Attributes:
+        source: The state array that it reads, such as ``frame``.
+        frame_size: (height, width) at which it wants frames; None if it reads no frames.
+    """
+
+    source: str = "frame"
+    frame_size: tuple[int, int] | None = None
+
+    @abstractmethod
+    def __call__(self, source: np.ndarray) -> np.ndarray:
+        """Encode a batch ``(n, ...)`` into ``(n, ...)``."""
+
+
+class RewardFn(ABC):
+    """A reward function R(s, a, s'), batched over transitions.
+
+    Subclasses that are dataclasses get composition, `config`, `save` and `load` for free: their init fields are the
+    configuration, and fields that hold rewards (or dicts of rewards) are parts whose state is saved along.
+
+    Attributes:
+        name: Names the reward in logs and in sums.
+        inputs: The state arrays it reads; an environment exposes exactly these.
+        reads: Which of ``state``, ``action``, ``next_state`` it depends on. Distances use this structure, and state
+            arrays that are expensive (frames) are not made where nothing reads them.
+        markov: False if it also reads its episode memory.
+        expensive: True if it is better computed for a whole rollout at once than for every step.
+    """
+
+    name: str = "reward"
+    inputs: frozenset[str] = frozenset({"obs"})
+    reads: frozenset[str] = frozenset({"state", "action", "next_state"})
+    markov: bool = True
+    expensive: bool = False
+
+    @abstractmethod
+    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+        """Named components of the reward of each transition, each ``(n,)`` float. Mutates nothing but ``memory``.
+
+        Args:
+            t: A batch with leading dimension n.
+            memory: Given, with n rows, to rewards that are not Markov.
+        """
+
+    @property
+    def encoders(self) -> Mapping[str, Encoder]:
+        """Input name to the encoder that makes it from a raw state array; empty for most rewards."""
+        return _merged_encoders(self.parts())
+
+    def relabel(self, rollout: Transition, memory: EpisodeMemory | None = None) -> Components:
+        """Components ``(T, num_envs)`` of a whole rollout: one flat call if Markov, else a scan over its T steps.
+
+        Args:
+            rollout: Transitions with leading dimensions ``(T, num_envs)``.
+            memory: The episodes' memory at the rollout's start; advanced to its end. Fresh if None.
+        """
+        if self.markov:
+            shape = rollout.batch_shape
+            components = evaluate(self, rollout.flatten(), num_envs=shape[1])
+            return {name: values.reshape(shape) for name, values in components.items()}
+        memory = EpisodeMemory(rollout.batch_shape[1]) if memory is None else memory
+        steps = []
+        for step in range(len(rollout)):
+            t = rollout[step]
+            steps.append(evaluate(self, t, memory))
+            memory.reset(t.terminated | t.truncated)
+        return {name: np.stack([components[name] for components in steps]) for name in steps[0]}
+
+    def update(self, rollout: Transition) -> dict[str, float]:
+        """Learn from a rollout ``(T, num_envs, ...)``, the only place where a reward changes; metrics to log."""
+        return {
+            f"{part}/{metric}": value
+            for part, reward in self.parts().items()
+            for metric, value in reward.update(rollout).items()
+        }
+
+    def parts(self) -> dict[str, RewardFn]:
+        """The rewards that this one is made of, by name; found among a dataclass's fields."""
+        parts: dict[str, RewardFn] = {}
+        for f in fields(self) if is_dataclass(self) else ():
+            value = getattr(self, f.name)
+            if isinstance(value, RewardFn):
+                parts[f.name] = value
+            elif isinstance(value, Mapping):
+                parts |= {key: part for key, part in value.items() if isinstance(part, RewardFn)}
+        return parts
+
+    # Saving: a configuration that rebuilds the object, and arrays for what it has learned. No pickle.
+
+    def config(self) -> dict[str, Any]:
+        """A JSON-able node with ``_target_`` that rebuilds this reward, as Hydra's ``instantiate`` understands it."""
+        if not is_dataclass(self):
+            raise TypeError(f"{type(self).__name__} cannot be saved: make it a dataclass or override config()")
+        node: dict[str, Any] = {"_target_": f"{type(self).__module__}.{type(self).__qualname__}"}
+        return node | {f.name: _to_node(getattr(self, f.name), f.name) for f in fields(self) if f.init}
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Arrays that it has learned, by name; its parts' arrays under ``part/name``."""
+        return {
+            f"{part}/{name}": array
+            for part, reward in self.parts().items()
+            for name, array in reward.state_dict().items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` returned."""
+        for part, reward in self.parts().items():
+            prefix = f"{part}/"
+            reward.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write configuration and arrays to one ``.npz`` file, atomically."""
+        path = Path(path)
+        arrays = {f"state:{name}": array for name, array in self.state_dict().items()}
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, allow_pickle=False, config=np.array(json.dumps(self.config())), **arrays)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> RewardFn:
+        """Rebuild a reward that `save` wrote. It imports the reward's module, so load only files you trust.
+
+        Raises:
+            RewardError: The file is damaged, or what it names is not a reward.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                config = json.loads(str(file["config"]))
+                state = {name.removeprefix("state:"): file[name] for name in file.files if name.startswith("state:")}
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            raise RewardError(f"{os.fspath(path)} is not a saved reward, or is damaged: {error}") from error
+        reward = _from_node(config)
+        reward.load_state_dict(state)
+        return reward
+
+    # Composition. `transforms` and `shaping` build on this module, hence the imports inside.
+
+    def __add__(self, other: RewardFn) -> RewardFn:
+        from reward_designers.transforms import add
+
+        return add(self, other) if isinstance(other, RewardFn) else NotImplemented
+
+    def __mul__(self, scale: float) -> RewardFn:
+        from reward_designers.transforms import Scaled
+
+        return Scaled(self, float(scale)) if np.isscalar(scale) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> RewardFn:
+        return -1.0 * self
+
+    def __sub__(self, other: RewardFn) -> RewardFn:
+        return self + (-other) if isinstance(other, RewardFn) else NotImplemented
+
+    def clip(self, low: float = -np.inf, high: float = np.inf) -> RewardFn:
+        """The reward limited to [low, high]."""
+        from reward_designers.transforms import Clipped
+
+        return Clipped(self, low, high)
+
+    def normalize(self, **options: Any) -> RewardFn:
+        """The reward divided by its running standard deviation; see `transforms.Normalized`."""
+        from reward_designers.transforms import Normalized
+
+        return Normalized(self, **options)
+
+    def potential(self, gamma: float) -> RewardFn:
+        """Potential-based shaping with this reward as the potential: gamma * phi(s') - phi(s); see `shaping`."""
+        from reward_designers.shaping import PotentialShaping
+
+        return PotentialShaping(self, gamma)
+
+
+@dataclass(eq=False)
+class FunctionReward(RewardFn):
+    """A plain function of named arrays as a reward.
+
+    The function's parameters say what it reads: ``x`` is the state array x, ``next_x`` its successor; ``action``,
+    ``terminated`` and ``truncated`` are themselves. Parameters with a default are constants, overridden by ``params``.
+    It returns an ``(n,)`` array (one component, named after the function) or a dict of them.
+
+    Attributes:
+        function: The function, or its import path ``package.module:name`` or ``path/to/file.py:name``.
+        params: Values for parameters that have a default.
+    """
+
+    function: Callable[..., Any] | str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.function, str):
+            self._reference: str | None = self.function
+            self.function = _resolve(self.function)
+        else:
+            self._reference = None
+        if isinstance(self.function, FunctionReward):
+            self.params = self.function.params | self.params
+            self.function = self.function.function
+        assert callable(self.function)
+        self.name = getattr(self.function, "__name__", type(self.function).__name__)
+        if self.name == "<lambda>":
+            self.name = "reward"
+        signature = inspect.signature(self.function).parameters.values()
+        variadic = [p.name for p in signature if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY)]
+        if variadic:
+            raise RewardError(
+                f"reward function {self.name!r} must name what it reads, but takes {', '.join(variadic)}; "
+                "write parameters such as (obs, action, next_obs)"
+            )
+        constants = {p.name for p in signature if p.default is not p.empty}
+        for given in self.params:
+            if given not in constants:
+                raise RewardError(unknown_name(f"parameter of reward function {self.name!r}", given, constants))
+        self._arguments = tuple(p.name for p in signature if p.default is p.empty)
+        states = {a for a in self._arguments if a not in ("action", "terminated", "truncated")}
+        self.inputs = frozenset(a.removeprefix("next_") for a in states)
+        self.reads = frozenset(
+            (["action"] if "action" in self._arguments else [])
+            + (["next_state"] if any(a.startswith("next_") for a in states) else [])
+            + (["state"] if any(not a.startswith("next_") for a in states) else [])
+        )
+
+    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+        result = self.function(**{a: self._argument(t, a) for a in self._arguments}, **self.params)  # type: ignore[operator]
+        return dict(result) if isinstance(result, Mapping) else {self.name: result}
+
+    @staticmethod
+    def _argument(t: Transition, name: str) -> np.ndarray:
+        if name in ("action", "terminated", "truncated"):
+            return getattr(t, name)
+        state, key = (t.next_state, name.removeprefix("next_")) if name.startswith("next_") else (t.state, name)
+        if key not in state:
+            raise RewardError(unknown_name("state array", key, state))
+        return state[key]
+
+    def config(self) -> dict[str, Any]:
+        """See `RewardFn.config`; the function is stored as an import path."""
+        reference = self._reference
+        if reference is None:
+            function: Any = self.function
+            reference = f"{function.__module__}:{function.__qualname__}"
+            if function.__module__ == "__main__" or "<" in reference:
+                raise TypeError(
+                    f"reward function {self.name!r} cannot be saved: define it at the top level of a module or file"
+                )
+        return {
+            "_target_": f"{FunctionReward.__module__}.{FunctionReward.__qualname__}",
+            "function": reference,
+            "params": _to_node(self.params, "params"),
+        }
+
+
+def reward_fn(function: Callable[..., Any] | None = None, /, **params: Any) -> Any:
+    """Lift a plain function of named arrays into a reward; as a decorator or as a call.
+
+    Args:
+        function: See `FunctionReward`.
+        **params: Values for the function's parameters that have a default.
+    """
+    if function is None:
+        return lambda f: FunctionReward(f, params)
+    return FunctionReward(function, params)
+
+
+def as_reward(reward: RewardFn | Callable[..., Any] | str) -> RewardFn:
+    """A reward as it is; a plain function, or the import path of either, lifted into one.
+
+    Raises:
+        RewardError: It is none of these.
+    """
+    if isinstance(reward, str):
+        reward = _resolve(reward)
+    if isinstance(reward, RewardFn):
+        return reward
+    if isinstance(reward, type) and issubclass(reward, RewardFn):
+        return reward()
+    if callable(reward):
+        return FunctionReward(reward)
+    raise RewardError(f"expected a reward or a function of named arrays, got {reward!r}")
+
+
+def evaluate(
+    reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None, *, num_envs: int | None = None
+) -> Components:
+    """The components of ``reward`` as float64 arrays ``(n,)``, checked.
+
+    Args:
+        reward: What to evaluate.
+        t: A batch with leading dimension n.
+        memory: For rewards that are not Markov.
+        num_envs: If the batch is a flattened rollout, how many environments it came from, for error messages.
+
+    Raises:
+        RewardError: It raised, or returned something of the wrong shape or type, or values that are not finite. The
+            message names the reward, the component, the rows (environments) and the offending values.
+    """
+    n = len(t)
+    try:
+        components = reward(t, memory)
+    except RewardError:
+        raise
+    except Exception as error:
+        raise RewardError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
+    if not components:
+        raise RewardError(f"reward {reward.name!r} returned no components")
+    checked = {}
+    for name, values in components.items():
+        where = f"reward {reward.name!r}, component {name!r}"
+        try:
+            array = np.asarray(values)
+            if array.dtype.kind not in "biuf":
+                raise TypeError(array.dtype)
+            array = array.astype(np.float64, copy=False)
+        except (TypeError, ValueError) as error:
+            raise RewardError(f"{where}: expected real numbers, got {type(values).__name__} ({error})") from error
+        if array.shape != (n,):
+            raise RewardError(
+                f"{where}: expected shape ({n},), one value per row, got {array.shape}; "
+                "arrays are batched, so index features from the end (obs[:, 0]) and sum over the last axis"
+            )
+        finite = np.isfinite(array)
+        if not finite.all():
+            rows = np.flatnonzero(~finite)
+            shown = ", ".join(f"{array[row]} in env {row % (num_envs or n)}" for row in rows[:5])
+            raise RewardError(f"{where}: {len(rows)} of {n} values are not finite: {shown}")
+        checked[name] = array
+    return checked
+
+
+def total(components: Components) -> np.ndarray:
+    """The reward: the sum of its components, ``(n,)`` float64, added in their order."""
+    values = iter(components.values())
+    result = np.array(next(values), dtype=np.float64)
+    for array in values:
+        result += array
+    return result
+
+
+def encode(encoders: Mapping[str, Encoder], state: State) -> dict[str, np.ndarray]:
+    """``state`` with what the encoders make of it added, where it is missing and its source is there."""
+    made = {
+        name: encoder(state[encoder.source])
+        for name, encoder in encoders.items()
+        if name not in state and encoder.source in state
+    }
+    return {**state, **made}
+
+
+def _merged_encoders(parts: Mapping[str, RewardFn]) -> dict[str, Encoder]:
+    merged: dict[str, Encoder] = {}
+    for part in parts.values():
+        for key, encoder in part.encoders.items():
+            merged.setdefault(key, encoder)
+    return merged
+
+
+def _to_node(value: Any, name: str) -> Any:
+    """A configuration value as JSON-able data; raises TypeError for what cannot be written down."""
+    if isinstance(value, RewardFn):
+        return value.config()
+    if isinstance(value, Mapping):
+        return {str(key): _to_node(item, f"{name}.{key}") for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_to_node(item, name) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"cannot save {name}={value!r}: expected numbers, text, lists, dicts or rewards")
+
+
+def _from_node(node: Any) -> Any:
+    """Rebuild what `_to_node` wrote."""
+    if isinstance(node, list):
+        return [_from_node(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    arguments = {key: _from_node(item) for key, item in node.items() if key != "_target_"}
+    if "_target_" not in node:
+        return arguments
+    module, _, qualname = node["_target_"].rpartition(".")
+    target = _resolve(f"{module}:{qualname}")
+    if not (isinstance(target, type) and issubclass(target, RewardFn)):
+        raise RewardError(f"{node['_target_']} is not a reward class")
+    return target(**arguments)
+
+
+def _resolve(reference: str) -> Any:
+    """The object at ``package.module:name`` or ``path/to/file.py:name``.
+
+    Raises:
+        RewardError: There is no such file, module or name.
+    """
+    place, separator, name = reference.rpartition(":")
+    if not separator:
+        raise RewardError(f"expected 'package.module:name' or 'path/to/file.py:name', got {reference!r}")
+    if place.endswith(".py"):
+        path = Path(place)
+        if not path.is_file():
+            raise RewardError(f"no such file: {place!r}, in {reference!r}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise RewardError(f"{place} failed to load: {type(error).__name__}: {error}") from error
+    else:
+        try:
+            module = importlib.import_module(place)
+        except ImportError as error:
+            raise RewardError(f"cannot import {place!r}, in {reference!r}: {error}") from error
+    target: Any = module
+    for part in name.split("."):
+        if not hasattr(target, part):
+            raise RewardError(
+                unknown_name(f"name in {place}", part, [n for n in vars(target) if not n.startswith("_")])
+            )
+        target = getattr(target, part)
+    return target

@@ -165,7 +165,7 @@ class StateTracker:
         self.encoders: dict[str, Encoder] = {}
         for consumer in consumers:
             self.encoders.update(consumer.encoders)
-        self._encode = encode
+        self.encode = encode
         self._dict_obs = isinstance(observation_space, gym.spaces.Dict)
         self._obs_names = (
             tuple(observation_space.spaces) if isinstance(observation_space, gym.spaces.Dict) else ("obs",)
@@ -249,4 +249,4 @@ class StateTracker:
             state[name] = raw[name]
         if frame and "frame" in raw:
             state["frame"] = raw["frame"]
-        return encode(self.encoders, state) if self._encode else state
+        return encode(self.encoders, state) if self.encode else state

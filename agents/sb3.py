@@ -1,0 +1,354 @@
+"""Rewards in Stable-Baselines3: a wrapper for its vector environments, and its algorithms by name.
+
+venv = VecReplaceReward(DummyVecEnv([lambda: envs.make("Hopper")] * 16), my_reward)
+model = make_algorithm("ppo", venv, n_steps=128, seed=0)
+model.learn(100_000)
+venv.episodes.drain()        # returns, components and fitness of the episodes that ended
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+
+from agents.episodes import EpisodeStatistics
+from agents.recording import TransitionRecorder
+from envs.scoring import Rewardlike, Scorer
+from envs.wrappers import task_of
+from reward_designers.base import Components, RewardError, RewardFn, Transition, total, unknown_name
+
+ALGORITHMS = {
+    "ppo": "stable_baselines3:PPO",
+    "sac": "stable_baselines3:SAC",
+    "td3": "stable_baselines3:TD3",
+    "recurrent_ppo": "sb3_contrib:RecurrentPPO",
+    "tqc": "sb3_contrib:TQC",
+}
+
+
+class Consumer(Protocol):
+    """Who takes the rewards of a rollout once they are computed: a buffer of `agents.buffers`."""
+
+    def begin(self) -> None:
+        """The first step of a rollout is about to be returned."""
+
+    def settle(self) -> None:
+        """Take the rewards of all steps so far, with `VecReplaceReward.finish_rollout`."""
+
+
+class VecReplaceReward(VecEnvWrapper):
+    """Replaces the reward of any Stable-Baselines3 ``VecEnv``, in one batched call a step or a rollout.
+
+    It agrees with `envs.ReplaceReward` to the bit, but for what SB3 itself does: rewards are float32, and an episode
+    that terminates just at its time limit counts as terminated alone. Each info gains ``env_reward``,
+    ``reward_components`` and, with a task, ``fitness`` and ``success``.
+
+    Deferred, it returns zeros; the rewards of a whole rollout are computed at once when a buffer of `agents.buffers`
+    asks for them (`make_algorithm` arranges that), and infos have no ``reward_components``. A reward that learns is
+    given the rollout at the same moment.
+
+    Args:
+        venv: Any ``VecEnv``. Rewards that read more than observations need a ``DummyVecEnv``, as does fitness.
+        reward: A `RewardFn`, a plain function or an import path; None keeps the environments' own reward.
+        deferred: Compute rewards per rollout. None leaves it to `make_algorithm`, which defers expensive rewards.
+        render: Options of `envs.rendering.frame_of`, for rewards that look at frames.
+
+    Attributes:
+        episodes: `EpisodeStatistics`; drain it to log.
+        metrics: What the reward's last `update` returned.
+    """
+
+    def __init__(
+        self,
+        venv: VecEnv,
+        reward: Rewardlike = None,
+        *,
+        deferred: bool | None = None,
+        render: Mapping[str, Any] | None = None,
+    ):
+        super().__init__(venv)
+        inner = venv.unwrapped
+        envs = list(getattr(inner, "envs", ()))
+        task = task_of(envs[0]) if envs else None
+        self.scorer = Scorer(reward, venv.num_envs, venv.observation_space, task=task, envs=envs, render=render)
+        self.reward: RewardFn | None = self.scorer.reward
+        if self.scorer.tracker.exposed:
+            inner.envs = list(self.scorer.tracker.exposed)  # type: ignore[attr-defined]
+        if deferred and self.reward is None:
+            raise ValueError("deferred=True needs a reward: the environments' own is there at every step")
+        self.episodes = EpisodeStatistics(venv.num_envs, task)
+        self.metrics: dict[str, float] = {}
+        self.learns = self.reward is not None and learns(self.reward)
+        self.deferred = False
+        self._wants_deferred = deferred
+        self._tracks = self.reward is not None or bool(self.scorer.measures)
+        self._consumer: Consumer | None = None
+        self._recorder: TransitionRecorder | None = None
+        self._pending: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
+        self._actions = np.empty(0)
+        if deferred:
+            self.defer()
+
+    # Stepping
+
+    def reset(self) -> VecEnvObs:
+        """Reset all environments; rewards still pending are computed first."""
+        if self._consumer is not None:
+            self._consumer.settle()
+        obs = self.venv.reset()
+        self.scorer.reset(_copied(obs))
+        self.episodes.reset()
+        if self._recorder is not None:
+            self._recorder.reset()
+        return obs
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Start stepping all environments."""
+        self._actions = np.asarray(actions)
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Finish the step and score its transitions."""
+        obs, env_reward, dones, infos = self.venv.step_wait()
+        if not self._tracks:
+            components = {"env": env_reward}
+            self.episodes.step(env_reward, components, env_reward, {}, dones)
+            _write(infos, env_reward, components, {})
+            return obs, env_reward, dones, infos
+
+        current = _copied(obs)
+        successors, terminated, truncated = _true_successors(current, dones, infos)
+        t = self.scorer.tracker.step(self._actions, successors, terminated, truncated)
+        if self.deferred:
+            self._record(t)
+            measures = self.scorer.measure(t)
+            self._pending.append((env_reward, measures))
+            self.scorer.tracker.advance(current, dones)  # the memory belongs to the steps before the pending ones
+            _write(infos, env_reward, None, measures)
+            return obs, np.zeros(self.num_envs, np.float32), dones, infos
+
+        scores = self.scorer.score(t, env_reward)
+        if self._recorder is not None:
+            self._record(t)
+        self.scorer.advance(current, dones)
+        self.episodes.step(scores.reward, scores.components, env_reward, scores.measures, dones)
+        _write(infos, env_reward, scores.components, scores.measures)
+        return obs, scores.reward.astype(np.float32), dones, infos
+
+    # Rollouts: deferred rewards, and rewards that learn
+
+    def defer(self) -> None:
+        """Compute rewards per rollout from the next reset on."""
+        assert self.reward is not None
+        self.deferred = True
+        self.scorer.tracker.encode = False
+
+    def bind(self, consumer: Consumer) -> None:
+        """Let ``consumer`` have the rewards of rollouts; it must call `finish_rollout` regularly."""
+        assert self.reward is not None
+        if self._wants_deferred is None and self.reward.expensive:
+            self.defer()
+        encoders = self.scorer.tracker.encoders if self.deferred else {}
+        self._recorder = TransitionRecorder(self.num_envs, self.reward, encoders)
+        self._consumer = consumer
+
+    @property
+    def needs_buffer(self) -> bool:
+        """Whether an algorithm must use a buffer of `agents.buffers`: its reward is deferred, or learns."""
+        expensive = self.reward is not None and self.reward.expensive
+        return self.deferred or self.learns or (self._wants_deferred is None and expensive)
+
+    @property
+    def pending(self) -> int:
+        """Steps recorded since the last `finish_rollout`."""
+        return 0 if self._recorder is None else len(self._recorder)
+
+    def finish_rollout(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Compute the pending rewards, then let the reward learn from the rollout.
+
+        Returns:
+            Rewards ``(T, num_envs)`` float32 and dones ``(T, num_envs)`` of the ``pending`` steps; None if they were
+            returned by the steps already.
+
+        Raises:
+            RewardError: The reward raised or returned something invalid.
+        """
+        if self._recorder is None or not len(self._recorder):
+            return None
+        assert self.reward is not None
+        rollout = self._recorder.take()
+        rewards = None
+        if self.deferred:
+            components = relabel(self.reward, rollout, self.scorer.memory)
+            self.scorer.memory.reset(rollout.terminated[-1] | rollout.truncated[-1])
+            rewards = self._count(rollout, components)
+        if self.learns:
+            self.metrics = self.reward.update(rollout)
+        return None if rewards is None else (rewards, rollout.terminated | rollout.truncated)
+
+    def _count(self, rollout: Transition, components: Components) -> np.ndarray:
+        rewards = total({name: values.reshape(-1) for name, values in components.items()}).reshape(rollout.batch_shape)
+        dones = rollout.terminated | rollout.truncated
+        for step, (env_reward, measures) in enumerate(self._pending):
+            at_step = {name: values[step] for name, values in components.items()}
+            self.episodes.step(rewards[step], at_step, env_reward, measures, dones[step])
+        self._pending.clear()
+        return rewards.astype(np.float32)
+
+    def _record(self, t: Transition) -> None:
+        if self._recorder is None or self._consumer is None:
+            raise RuntimeError(
+                "the reward is deferred, but no buffer asks for it and training would see zeros: make the algorithm "
+                "with agents.sb3.make_algorithm, or call agents.buffers.use_relabelling(model)"
+            )
+        if not len(self._recorder):
+            self._consumer.begin()
+        self._recorder.add(t)
+
+    # Saving
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Arrays to resume from in mid-episode: memory, statistics and the current states."""
+        raise NotImplementedError
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` returned."""
+        raise NotImplementedError
+
+
+def make_algorithm(name: str, env: VecEnv, *, policy: str | None = None, **hyperparameters: Any) -> BaseAlgorithm:
+    """A Stable-Baselines3 algorithm on ``env``, with the right buffer where rewards are deferred or learn.
+
+    On the CPU it uses one torch thread: more are slower for networks of this size, and ruinous beside other processes.
+
+    Args:
+        name: One of `ALGORITHMS`.
+        env: Vector environment, as a rule one that is wrapped in `VecReplaceReward`.
+        policy: SB3's name of a policy; by default the MLP policy that suits the algorithm and observations.
+        **hyperparameters: Of the algorithm's constructor.
+
+    Raises:
+        ValueError: There is no such algorithm.
+    """
+    from agents.buffers import use_relabelling
+
+    algorithm = algorithm_class(name)
+    if torch.device(str(hyperparameters.get("device", "cpu")).replace("auto", "cpu")).type == "cpu":
+        torch.set_num_threads(1)
+    if policy is None:
+        mapping = isinstance(env.observation_space, gym.spaces.Dict)
+        recurrent = name == "recurrent_ppo"
+        policy = ("MultiInput" if mapping else "Mlp") + ("LstmPolicy" if recurrent else "Policy")
+    model = algorithm(policy, env, **hyperparameters)
+    source = find_reward_wrapper(env)
+    if source is not None and source.needs_buffer:
+        use_relabelling(model)
+    return model
+
+
+def algorithm_class(name: str) -> type[BaseAlgorithm]:
+    """The algorithm's class by its name in `ALGORITHMS`.
+
+    Raises:
+        ValueError: There is no such algorithm.
+    """
+    if name not in ALGORITHMS:
+        raise ValueError(unknown_name("algorithm", name, ALGORITHMS))
+    module, _, attribute = ALGORITHMS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def find_reward_wrapper(env: Any) -> VecReplaceReward | None:
+    """The `VecReplaceReward` among the wrappers of ``env``, if there is one."""
+    while isinstance(env, VecEnvWrapper):
+        if isinstance(env, VecReplaceReward):
+            return env
+        env = env.venv
+    return None
+
+
+def learns(reward: RewardFn) -> bool:
+    """Whether the reward, or a part of it, has an `update` of its own."""
+    return type(reward).update is not RewardFn.update or any(map(learns, reward.parts().values()))
+
+
+def relabel(reward: RewardFn, rollout: Transition, memory: Any) -> Components:
+    """`RewardFn.relabel` with its result checked: components ``(T, num_envs)``, float64.
+
+    Raises:
+        RewardError: It raised, or returned something of the wrong shape or values that are not finite; the message
+            names the reward, component, step and environment.
+    """
+    shape = rollout.batch_shape
+    try:
+        components = reward.relabel(rollout, memory)
+    except RewardError:
+        raise
+    except Exception as error:
+        raise RewardError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
+    if not components:
+        raise RewardError(f"reward {reward.name!r} returned no components")
+    checked = {}
+    for name, values in components.items():
+        array = np.asarray(values, dtype=np.float64)
+        where = f"reward {reward.name!r}, component {name!r}"
+        if array.shape != shape:
+            raise RewardError(f"{where}: expected shape (steps, envs) = {shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            bad = np.argwhere(~np.isfinite(array))
+            shown = ", ".join(f"{array[step, env]} at step {step} in env {env}" for step, env in bad[:5])
+            raise RewardError(f"{where}: {len(bad)} of {array.size} values are not finite: {shown}")
+        checked[name] = array
+    return checked
+
+
+def _true_successors(obs: Any, dones: np.ndarray, infos: list[dict[str, Any]]) -> tuple[Any, np.ndarray, np.ndarray]:
+    """What the observations were before the automatic reset; and terminated, truncated."""
+    truncated = np.zeros(len(dones), bool)
+    if not dones.any():
+        return obs, truncated, truncated
+    ended = np.flatnonzero(dones)
+    truncated[ended] = [bool(infos[row].get("TimeLimit.truncated", False)) for row in ended]
+    final = [infos[row]["terminal_observation"] for row in ended]
+    if isinstance(obs, dict):
+        successors: Any = {name: _with_rows(array, ended, [f[name] for f in final]) for name, array in obs.items()}
+    else:
+        successors = _with_rows(obs, ended, final)
+    return successors, dones & ~truncated, truncated
+
+
+def _with_rows(array: np.ndarray, rows: np.ndarray, values: list[Any]) -> np.ndarray:
+    array = array.copy()
+    array[rows] = values
+    return array
+
+
+def _copied(obs: Any) -> Any:
+    """Some vector environments reuse their observation arrays."""
+    return {name: np.array(values) for name, values in obs.items()} if isinstance(obs, dict) else np.array(obs)
+
+
+def _write(
+    infos: list[dict[str, Any]],
+    env_reward: np.ndarray,
+    components: Components | None,
+    measures: Mapping[str, np.ndarray],
+) -> None:
+    """Put one step's scores into SB3's infos, a dict for each environment."""
+    columns: dict[str, list[Any]] = {"env_reward": env_reward.tolist()}
+    if components is not None:
+        names = tuple(components)
+        parts = zip(*(values.tolist() for values in components.values()), strict=True)
+        columns["reward_components"] = [dict(zip(names, values, strict=True)) for values in parts]
+    columns |= {name: values.tolist() for name, values in measures.items()}
+    for name, values in columns.items():
+        for info, value in zip(infos, values, strict=True):
+            info[name] = value

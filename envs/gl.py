@@ -22,7 +22,9 @@ from pathlib import Path
 BACKENDS = ("egl", "osmesa")
 """In order of preference; EGL is the one that reaches a GPU."""
 
-PACKAGES = "`apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri` (EGL) or `apt-get install libosmesa6` (OSMesa)"
+PACKAGES = (
+    "`apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0` (EGL) or `apt-get install libosmesa6` (OSMesa)"
+)
 
 _PROBE = """
 import numpy as np, mujoco, {module} as gl

@@ -143,7 +143,7 @@ def test_our_own_packages_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_gl_and_no_rights_gives_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup, "gl_problem", lambda python: "no off-screen OpenGL found")
     monkeypatch.setattr(setup, "apt_get", lambda: None)
-    with pytest.raises(setup.SetupError, match="apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri"):
+    with pytest.raises(setup.SetupError, match="apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libopengl0"):
         setup.ensure_gl(Path(sys.executable))
 
 
@@ -159,7 +159,7 @@ def test_gl_packages_are_installed_until_it_works(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(setup, "gl_problem", lambda python: None if len(done) >= needed else "nothing works")
     monkeypatch.setattr(setup.subprocess, "run", run)
     setup.ensure_gl(Path(sys.executable))
-    assert done == ["libgl1-mesa-dri", "libosmesa6"][:installs]
+    assert done == ["libopengl0", "libosmesa6"][:installs]
 
 
 def test_gl_that_no_package_mends_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,3 +168,10 @@ def test_gl_that_no_package_mends_is_reported(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(setup.subprocess, "run", lambda command, **_: Result(0))
     with pytest.raises(setup.SetupError, match="the driver is broken"):
         setup.ensure_gl(Path(sys.executable))
+
+
+@pytest.mark.parametrize("packages", setup.GL_PACKAGES, ids=" ".join)
+def test_the_same_packages_are_named_when_rendering_fails_later(packages: tuple[str, ...]) -> None:
+    from envs.gl import PACKAGES
+
+    assert f"apt-get install {' '.join(packages)}`" in PACKAGES

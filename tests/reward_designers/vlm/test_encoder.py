@@ -1,0 +1,99 @@
+"""Encoding frames: sizes, duplicates, batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reward_designers.vlm.encoder import ClipEncoder
+from reward_designers.vlm.models import load
+
+
+@pytest.fixture(params=["fp32", "bf16"])
+def encoder(request, tiny_folder) -> ClipEncoder:
+    return ClipEncoder(load(str(tiny_folder), device="cpu", precision=request.param))
+
+
+def cosine(a, b):
+    return (a.astype(np.float64) * b).sum(-1)
+
+
+def test_embeddings_have_norm_one_and_differ(encoder, frames):
+    embeddings = encoder(frames)
+    assert embeddings.shape == (12, 64)
+    assert embeddings.dtype == (np.float32 if encoder.model.images.precision == "fp32" else np.float16)
+    np.testing.assert_allclose(np.linalg.norm(embeddings.astype(np.float64), axis=-1), 1, atol=2e-3)
+    similar = embeddings.astype(np.float64) @ embeddings.T.astype(np.float64)
+    assert similar[~np.eye(12, dtype=bool)].max() < 0.999
+
+
+def test_bf16_is_close_to_fp32(tiny_folder, frames):
+    exact, rounded = (
+        ClipEncoder(load(str(tiny_folder), device="cpu", precision=precision))(frames) for precision in ("fp32", "bf16")
+    )
+    assert cosine(exact, rounded).min() > 0.98
+
+
+def test_a_frame_alone_equals_it_in_a_batch(encoder, frames):
+    together = encoder(frames)
+    alone = np.concatenate([encoder(frame[None]) for frame in frames])
+    np.testing.assert_allclose(alone, together, atol=2e-2 if together.dtype == np.float16 else 1e-5)
+
+
+def test_each_distinct_frame_is_encoded_once(encoder, frames, monkeypatch):
+    expected = encoder(frames)
+    seen = []
+    embed = encoder._embed
+    monkeypatch.setattr(encoder, "_embed", lambda frames: seen.append(len(frames)) or embed(frames))
+    rows = np.array([3, 1, 3, 3, 0, 1, 11])
+    np.testing.assert_allclose(encoder(frames[rows]), expected[rows], atol=1e-3)
+    assert sum(seen) == 4
+
+
+def test_batches_are_bounded(encoder, frames):
+    small = ClipEncoder(encoder.model, batch_size=5)
+    sizes = []
+    embed = small._embed
+    small._embed = lambda frames: sizes.append(len(frames)) or embed(frames)
+    np.testing.assert_allclose(small(frames), encoder(frames), atol=1e-3)
+    assert sizes == [5, 5, 2]
+
+
+def test_other_sizes_are_resized_as_the_model_is_used_to(encoder, frames):
+    """Antialiased, as open_clip's own transform does with Pillow; that rounds to whole levels, we need not."""
+    large = np.kron(frames[0], np.ones((3, 2, 1), np.uint8))
+    expected = np.asarray(Image.fromarray(large).resize((96, 96), Image.Resampling.BILINEAR), np.float32)
+    resized = encoder._resize(torch.from_numpy(large[None])).numpy()[0]
+    assert np.abs(resized - expected).max() <= 1
+    assert cosine(encoder(large[None]), encoder(np.round(resized)[None].astype(np.uint8))).min() > 0.99
+
+
+def test_a_centre_crop_keeps_the_aspect(encoder, frames, monkeypatch):
+    wide = np.concatenate([frames, frames, frames], axis=2)
+    object.__setattr__(encoder.model, "resize_mode", "shortest")
+    try:
+        np.testing.assert_array_equal(encoder(wide), encoder(frames))
+    finally:
+        object.__setattr__(encoder.model, "resize_mode", "squash")
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 3), (2, 96, 96, 4)])
+def test_what_is_no_frame_is_refused(encoder, shape):
+    with pytest.raises(ValueError, match=r"expected frames \(n, H, W, 3\) uint8"):
+        encoder(np.zeros(shape, np.uint8))
+    with pytest.raises(ValueError, match="uint8"):
+        encoder(np.zeros((2, 96, 96, 3), np.float32))
+
+
+def test_no_frames_give_no_embeddings(encoder):
+    assert encoder(np.zeros((0, 96, 96, 3), np.uint8)).shape == (0, 64)
+
+
+def test_the_encoder_leaves_threads_and_gradients_alone(encoder, frames):
+    threads = torch.get_num_threads()
+    encoder(frames)
+    assert torch.get_num_threads() == threads
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()

@@ -1,0 +1,162 @@
+"""The VLM reward: its formula, its prompts, what it shares and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+
+from reward_designers.base import RewardError, RewardFn, Transition, encode, evaluate, total
+from reward_designers.vlm.reward import VLMReward
+
+GOAL, BASELINE = ("a humanoid robot kneeling",), ("a humanoid robot",)
+
+
+@pytest.fixture
+def make(tiny_folder):
+    def make(goal=GOAL, baseline=BASELINE, alpha=0.5, **options):
+        return VLMReward(goal, baseline, alpha, **{"model": str(tiny_folder), "device": "cpu", **options})
+
+    return make
+
+
+def transition(reward: VLMReward, frames: np.ndarray) -> Transition:
+    n = len(frames)
+    next_state = {key: array for key, array in encode(reward.encoders, {"frame": frames}).items() if key != "frame"}
+    return Transition({}, np.zeros((n, 1)), next_state, np.zeros(n, bool), np.zeros(n, bool))
+
+
+def explicit(s: np.ndarray, g: np.ndarray, b: np.ndarray, alpha: float) -> np.ndarray:
+    """VLM-RM's definition in float64, with the D x D matrix: s, g and b as they are, s brought to norm 1."""
+    s, g, b = (np.asarray(array, np.float64) for array in (s, g, b))
+    d = g - b
+    projection = alpha * np.outer(d, d) / (d @ d) + (1 - alpha) * np.eye(len(d))
+    s = s / np.linalg.norm(s, axis=-1, keepdims=True)
+    return 1 - np.linalg.norm((s - g) @ projection, axis=-1) ** 2 / 2
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.25, 0.7, 1.0])
+def test_the_identity_equals_the_explicit_projection(make, alpha, rng):
+    reward = make(("a robot kneeling", "a humanoid standing"), ("a robot", "a humanoid robot"), alpha)
+    text = reward._text
+    g = text(("a robot kneeling", "a humanoid standing")).astype(np.float64).mean(0)
+    b = text(("a robot", "a humanoid robot")).astype(np.float64).mean(0)
+    s = rng.normal(size=(50, 64)) * rng.uniform(0.1, 10, (50, 1))
+    np.testing.assert_allclose(reward.of_embeddings(s), explicit(s, g, b, alpha), atol=2e-6)
+
+
+def test_by_hand():
+    """D = 2, g = (1, 0), b = (0, 1), alpha = 1/2; s = (0, 1), (-1, 0), (1, 0) before they are brought to norm 1."""
+    reward = VLMReward.__new__(VLMReward)
+    reward.alpha, reward._goal = 0.5, np.array([1.0, 0.0], np.float32)
+    reward._direction = np.array([1.0, -1.0], np.float32) / np.sqrt(2)
+    # s = b: |s - g|^2 = 2, all of it along g - b, which alpha leaves alone: 1 - 2 / 2 = 0.
+    # s = -g: s - g = (-2, 0), its square 4 is half along, half across: 1 - (2 + 2 / 4) / 2 = -0.25.
+    np.testing.assert_allclose(reward.of_embeddings([[0.0, 3.0], [-1.0, 0.0], [5.0, 0.0]]), [0, -0.25, 1], atol=1e-6)
+
+
+def test_without_regularisation_it_is_the_cosine_similarity(make, frames):
+    reward = make(alpha=0.0, baseline=())
+    (key,) = reward.inputs
+    s = reward.encoders[key](frames).astype(np.float64)
+    s /= np.linalg.norm(s, axis=-1, keepdims=True)
+    np.testing.assert_allclose(reward.score(frames), s @ reward._text(GOAL)[0], atol=1e-6)
+
+
+def test_it_reads_the_successor_frame_alone(make, frames):
+    reward = make()
+    assert reward.reads == {"next_state"}
+    assert reward.expensive
+    assert reward.markov
+    components = evaluate(reward, transition(reward, frames))
+    assert list(components) == ["vlm"]
+    np.testing.assert_array_equal(total(components), reward.score(frames))
+
+
+def test_a_rollout_equals_its_steps(make, frames):
+    reward = make()
+    t = transition(reward, frames)
+    rollout = t.map(lambda array: array.reshape(4, 3, *array.shape[1:]))
+    steps = [evaluate(reward, rollout[step])["vlm"] for step in range(4)]
+    np.testing.assert_allclose(reward.relabel(rollout)["vlm"], steps, atol=1e-7)
+
+
+def test_new_prompts_reuse_stored_embeddings(make, frames):
+    first, second = make(), make("a humanoid robot standing", alpha=0.2)
+    assert first.inputs == second.inputs
+    (key,) = first.inputs
+    assert key.startswith("frame@")
+    assert first.encoders[key].model is second.encoders[key].model
+    t = transition(first, frames)
+    np.testing.assert_array_equal(evaluate(second, t)["vlm"], second.score(frames))
+    assert make(precision="fp32").inputs != make(precision="bf16").inputs
+
+
+def test_several_prompts_are_averaged_then_used(make):
+    one, other = make("a robot standing"), make("a robot kneeling")
+    both = make(("a robot standing", "a robot kneeling"))
+    np.testing.assert_allclose(both._goal, (one._goal + other._goal) / 2, atol=1e-7)
+
+
+def test_save_and_load(make, frames, tmp_path):
+    reward = make()
+    reward.save(tmp_path / "reward.npz")
+    loaded = RewardFn.load(tmp_path / "reward.npz")
+    assert loaded.config() == reward.config()
+    np.testing.assert_array_equal(loaded.score(frames), reward.score(frames))
+    assert (tmp_path / "reward.npz").stat().st_size < 5000  # names its weights, does not carry them
+
+
+def test_changed_weights_are_noticed(make):
+    config = make().config()
+    config.pop("_target_")
+    with pytest.raises(RewardError, match=r"weights of .* have changed.*0123456789abcdef"):
+        VLMReward(**config | {"weights": "0123456789abcdef"})
+
+
+def test_copies_share_the_model(make, frames):
+    reward = make()
+    for twin in (copy.deepcopy(reward), pickle.loads(pickle.dumps(reward))):
+        assert twin._encoder.model is reward._encoder.model
+        np.testing.assert_array_equal(twin.score(frames), reward.score(frames))
+    assert len(pickle.dumps(reward)) < 2000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"goal": ""}, "goal prompt is empty"),
+        ({"goal": ("a robot", "  ")}, "goal prompt is empty"),
+        ({"goal": ()}, "needs a goal prompt"),
+        ({"baseline": ("",)}, "baseline prompt is empty"),
+        ({"baseline": ()}, "alpha=0.5 needs a baseline prompt"),
+        ({"baseline": GOAL}, "goal and baseline prompts mean the same"),
+        ({"alpha": 1.5}, r"alpha must lie in \[0, 1\], got 1.5"),
+        ({"alpha": float("nan")}, r"alpha must lie in \[0, 1\], got nan"),
+        ({"model": "ViT-L14"}, "Did you mean 'ViT-L-14'"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ],
+)
+def test_bad_options_are_refused(make, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+def test_words_that_the_model_never_saw_are_named(make):
+    with pytest.warns(UserWarning, match="never trained on 'unicycle', 'backwards' in 'A robot, unicycle") as caught:
+        make("A robot, unicycle-standing backwards", alpha=0.0)
+    assert len(caught) == 1
+
+
+def test_known_words_give_no_warning(make):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make("A humanoid robot, standing!")
+
+
+def test_a_prompt_that_is_cut_is_reported(make):
+    with pytest.warns(UserWarning, match="reads only the beginning of 'robot robot"):
+        make("robot " * 80, alpha=0.0)

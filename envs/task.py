@@ -11,11 +11,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reward_designers.base import FunctionReward, RewardFn
+
+if TYPE_CHECKING:
+    from envs.rendering import Camera
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ class Task:
             `max_episode_steps` (VLM-RM's criterion).
         max_episode_steps: Time limit.
         env_kwargs: For ``gymnasium.make``, such as ``terminate_when_unhealthy=False``.
+        terminates: False if an episode goes on to its time limit, whatever the environment says.
         reward: Makes the environment's own reward as an analytic `RewardFn`, if it can be written down.
-        camera: For rendering, as `envs.rendering` takes it; None for the environment's own.
+        camera: From where frames are taken; None for the environment's own camera.
     """
 
     env: str
@@ -74,5 +78,6 @@ class Task:
     max_episode_steps: int
     success: FunctionReward | None = None
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    terminates: bool = True
     reward: Callable[[], RewardFn] | None = None
-    camera: Mapping[str, Any] | None = None
+    camera: Camera | None = None

@@ -9,16 +9,37 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
+from envs.gl import ensure_gl
 from envs.scoring import Rewardlike, Scorer
 from envs.task import Task
 
 
-class WithTask(gym.Wrapper):
+class WithTask(gym.Wrapper, RecordConstructorArgs):
     """An environment that knows its `Task`; it changes nothing else."""
 
     def __init__(self, env: gym.Env, task: Task):
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, task=task, _disable_deepcopy=True)
+        gym.Wrapper.__init__(self, env)
         self.task = task
+
+    def render(self) -> Any:
+        """Render as the environment does, after off-screen OpenGL has been found if it needs that."""
+        if self.render_mode != "human" and hasattr(self.unwrapped, "mujoco_renderer"):
+            ensure_gl()
+        return self.env.render()
+
+
+class WithoutTermination(gym.Wrapper, RecordConstructorArgs):
+    """Lets episodes go on to their time limit; for environments whose physics goes on too."""
+
+    def __init__(self, env: gym.Env):
+        RecordConstructorArgs.__init__(self)
+        gym.Wrapper.__init__(self, env)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Step; never terminated."""
+        obs, reward, _, truncated, info = self.env.step(action)
+        return obs, reward, False, truncated, info
 
 
 def task_of(env: gym.Env) -> Task | None:
@@ -50,7 +71,7 @@ class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
     """
 
     def __init__(self, env: gym.Env, reward: Rewardlike = None, render: Mapping[str, Any] | None = None):
-        RecordConstructorArgs.__init__(self, reward=reward, render=render)
+        RecordConstructorArgs.__init__(self, reward=reward, render=render, _disable_deepcopy=True)
         gym.Wrapper.__init__(self, env)
         self.scorer = Scorer(reward, 1, env.observation_space, task=task_of(env), envs=[env], render=render)
         if self.scorer.tracker.exposed:

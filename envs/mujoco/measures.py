@@ -1,0 +1,55 @@
+"""Ground truth that several tasks share: grades between 0 and 1, displacement, thresholds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from reward_designers.base import FunctionReward
+
+
+def grade(x: np.ndarray, low: float = -np.inf, high: float = np.inf, *, margin: float) -> np.ndarray:
+    """1 where x is within [low, high]; outside it falls as a Gaussian, to 0.1 at ``margin``, and never quite to 0.
+
+    It is dm_control's ``tolerance`` (suite/utils/rewards.py, sigmoid="gaussian"). Multiplied, grades mean "and".
+
+    Args:
+        x: Any shape.
+        low: Lower bound.
+        high: Upper bound.
+        margin: Distance beyond the bounds at which the grade is 0.1, in the unit of x.
+    """
+    beyond = np.maximum(np.maximum(low - x, x - high), 0.0)
+    return 10.0 ** -np.square(beyond / margin)
+
+
+def together(*grades: np.ndarray) -> np.ndarray:
+    """Geometric mean of grades: 1 only if all are, and progress in any one of them shows."""
+    return np.prod(grades, axis=0) ** (1.0 / len(grades))
+
+
+def displacement_per_second(
+    x_position: np.ndarray, next_x_position: np.ndarray, timestep: float = 0.002, frame_skip: int = 4
+) -> np.ndarray:
+    """Forward velocity over one step, m/s: summed over an episode it is the distance covered."""
+    return (next_x_position - x_position) / (timestep * frame_skip)
+
+
+def forward(timestep: float, frame_skip: int) -> FunctionReward:
+    """`displacement_per_second` as a fitness."""
+    return FunctionReward(displacement_per_second, {"timestep": timestep, "frame_skip": frame_skip})
+
+
+def at_least(threshold: float, fitness: Callable[..., np.ndarray] | FunctionReward) -> FunctionReward:
+    """Success where a fitness reaches ``threshold``."""
+    measure = fitness if isinstance(fitness, FunctionReward) else FunctionReward(fitness)
+    assert callable(measure.function)
+
+    @functools.wraps(measure.function)
+    def success(*args: np.ndarray, **kwargs: np.ndarray) -> np.ndarray:
+        return measure.function(*args, **kwargs) >= threshold  # type: ignore[operator]
+
+    success.__name__ = "success"
+    return FunctionReward(success, dict(measure.params))

@@ -1,0 +1,201 @@
+"""From a config to the things that train: hyper-parameters, environments, reward, algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from agents.config import Schedule, TrainConfig, options
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+    import numpy as np
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from agents.sb3 import VecReplaceReward
+    from envs.task import Task
+    from reward_designers.base import RewardFn
+
+ON_POLICY = ("ppo", "recurrent_ppo")
+MAX_ENVS, MIN_STEPS = 8, 64
+"""A rollout tuned for one environment is split over at most so many, of at least so many steps each."""
+
+
+def tuned(algo: str, env: str) -> dict[str, Any]:
+    """The published values for an environment (plain name or Gymnasium id), from conf/tuned.yaml."""
+    table = yaml.safe_load((Path(__file__).parent / "conf" / "tuned.yaml").read_text())
+    entries = table[algo]
+    if isinstance(entries, str):
+        entries = table[entries]
+    name = env.split("/")[-1].split("-v")[0]
+    return dict(entries.get(name, entries["default"]))
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """``config`` with defaults filled in: tuned values for what was left open, and intervals from the run's length.
+
+    What is still None afterwards is Stable-Baselines3's default.
+    """
+    values = tuned(config.algo.name, config.env.id or config.env.name or "")
+    rollout = values.get("num_envs", 1) * values.get("n_steps", 0)
+    open_ended = {k: v for k, v in values.items() if k in options(config.algo) and getattr(config.algo, k) is None}
+    if "schedule" in open_ended:
+        open_ended["schedule"] = Schedule[open_ended["schedule"]]
+    algo = replace(config.algo, **open_ended)
+    num_envs = config.num_envs
+    if num_envs is None:
+        num_envs = values.get("num_envs", 1)
+        if algo.name in ON_POLICY and num_envs == 1:
+            num_envs = max(1, min(MAX_ENVS, rollout // MIN_STEPS))
+    if "n_steps" in open_ended:
+        algo.n_steps = max(2, -(-rollout // num_envs))
+    total = config.total_timesteps or values["total_timesteps"]
+    return replace(
+        config,
+        algo=algo,
+        num_envs=num_envs,
+        total_timesteps=total,
+        eval_every=max(1, total // 20) if config.eval_every is None else config.eval_every,
+        checkpoint_every=config.checkpoint_every or max(1, total // 20),
+        log_every=config.log_every or max(1, total // 100),
+    )
+
+
+def make_env(config: TrainConfig) -> gym.Env:
+    """One environment, with its task if the kit has one for it, that can show pictures of itself if it knows how."""
+    import envs
+
+    name = config.env.id or config.env.name
+    assert name is not None
+    env = envs.make(name, config.task, **config.env.kwargs)
+    draws_itself = not hasattr(env.unwrapped, "model")
+    if draws_itself and env.render_mode is None and "rgb_array" in env.metadata.get("render_modes", ()):
+        env.close()
+        env = envs.make(name, config.task, render_mode="rgb_array", **config.env.kwargs)
+    return env
+
+
+def make_venv(config: TrainConfig, num_envs: int, reward: RewardFn | None, **options: Any) -> VecReplaceReward:
+    """``num_envs`` environments in this process, with the reward."""
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    from agents.sb3 import VecReplaceReward
+
+    venv = DummyVecEnv([partial(make_env, config)] * num_envs)
+    return VecReplaceReward(venv, reward, render={"preset": config.render.name}, **options)
+
+
+def zero(action: np.ndarray) -> dict[str, np.ndarray]:
+    """The reward of `reward=zero`."""
+    import numpy as np
+
+    return {"zero": np.zeros(len(action))}
+
+
+def make_reward(config: TrainConfig, task: Task | None, run_dir: Path | None = None) -> RewardFn | None:
+    """The reward that a config names; None for the environment's own.
+
+    Args:
+        config: See `agents.config`; its ``reward`` may also be a ``_target_`` node from a user's config directory.
+        task: Has the default prompts.
+        run_dir: Where the file of a custom reward was copied to.
+
+    Raises:
+        RewardError: It cannot be made.
+    """
+    from reward_designers.base import FunctionReward, RewardError, as_reward, reward_fn
+
+    node = config.reward
+    if isinstance(node, dict):
+        from hydra.utils import instantiate
+
+        return instantiate(node)
+    if node.name == "env":
+        return None
+    if node.name == "zero":
+        return reward_fn(zero)
+    if node.name == "custom":
+        path = node.path
+        place, _, function = path.rpartition(":")
+        if run_dir is not None and place.endswith(".py") and not Path(place).is_absolute():
+            path = f"{run_dir / place}:{function}"
+        return FunctionReward(path, dict(node.params)) if node.params else as_reward(path)
+
+    from reward_designers.vlm import VLMReward
+
+    given = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
+    if task is not None:
+        given["goal"] = given["goal"] or list(task.goal_prompts)
+        given["baseline"] = given["baseline"] or list(task.baseline_prompts)
+    if not given["goal"]:
+        raise RewardError("this environment has no task with prompts of its own: give reward.goal='what success shows'")
+    return VLMReward(**{name: value for name, value in given.items() if value is not None}, device=config.device)
+
+
+def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
+    """The algorithm on ``venv``, normalised as the config says; `resolve` the config first."""
+    from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+    from agents.sb3 import make_algorithm
+
+    algo = config.algo
+    env: VecEnv = venv
+    if algo.normalize_obs or algo.normalize_reward:
+        gamma = {} if algo.gamma is None else {"gamma": algo.gamma}
+        env = VecNormalize(venv, norm_obs=bool(algo.normalize_obs), norm_reward=bool(algo.normalize_reward), **gamma)
+    arguments = _arguments(algo, env)
+    return make_algorithm(
+        algo.name, env, policy=algo.policy, seed=config.seed, device=_policy_device(config), **arguments
+    )
+
+
+def _policy_device(config: TrainConfig) -> str:
+    """On-policy MLPs are faster on the CPU, says SB3, whatever the reward runs on."""
+    small = config.algo.name in ON_POLICY and config.algo.policy in (None, "MlpPolicy", "MlpLstmPolicy")
+    return "cpu" if config.device == "auto" and small else config.device
+
+
+IN_POLICY = ("net_arch", "activation", "log_std_init", "ortho_init", "lstm_hidden_size")
+NOT_ARGUMENTS = ("policy", "schedule", "normalize_obs", "normalize_reward", "noise_std", *IN_POLICY)
+
+
+def _arguments(algo: Any, env: Any) -> dict[str, Any]:
+    """Stable-Baselines3's constructor arguments."""
+    given = {name: getattr(algo, name) for name in options(algo) if getattr(algo, name) is not None}
+    arguments = {name: value for name, value in given.items() if name not in NOT_ARGUMENTS}
+    policy = {name: given[name] for name in IN_POLICY if name in given}
+    if "activation" in policy:
+        policy["activation_fn"] = _activation(policy.pop("activation"))
+    if policy:
+        arguments["policy_kwargs"] = policy
+    if given.get("schedule") is Schedule.linear:
+        from stable_baselines3.common.utils import LinearSchedule
+
+        for name in ("learning_rate", "clip_range"):
+            if name in arguments:
+                arguments[name] = LinearSchedule(arguments[name], 0.0, 1.0)
+    if isinstance(arguments.get("ent_coef"), str) and not arguments["ent_coef"].startswith("auto"):
+        arguments["ent_coef"] = float(arguments["ent_coef"])
+    if given.get("noise_std"):
+        import numpy as np
+        from stable_baselines3.common.noise import NormalActionNoise
+
+        size = env.action_space.shape
+        arguments["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, given["noise_std"]))
+    return arguments
+
+
+def _activation(name: str) -> Callable[[], Any]:
+    from torch import nn
+
+    from reward_designers.base import unknown_name
+
+    known = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU, "gelu": nn.GELU}
+    if name not in known:
+        raise ValueError(unknown_name("activation", name, known))
+    return known[name]

@@ -1,0 +1,321 @@
+"""The command line before Hydra: help from the typed configs, the nearest valid name for a wrong one, quoted free text.
+
+Hydra composes the config, sweeps (``-m``) and runs jobs; what it leaves to be desired is done here, without importing
+anything heavy. Errors that a user can mend end the program with a message and no traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, fields, is_dataclass, make_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, NoReturn
+
+from agents.config import Command, kind, options
+from reward_designers.base import unknown_name
+
+FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp", "--config-name")
+FLAGS_WITH_VALUE += ("-cn", "--info", "-i", "--experimental-rerun")
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the message says what to ask instead."""
+
+
+def fail(message: object, code: int = 2) -> NoReturn:
+    """End the program with a message."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def run(command: Command, name: str, description: str, task: Callable[[Any, frozenset[str]], None]) -> None:
+    """Compose ``command``'s config from ``sys.argv`` and run ``task(config)``, once or for each job of a sweep.
+
+    Args:
+        command: The options.
+        name: As in ``python -m agents.<name>``.
+        description: Shown by ``--help``.
+        task: Gets an instance of ``command.config`` and the keys that were given. A `UsageError` ends the program
+            without a traceback. In a sweep, ``run_dir`` is the job's own.
+    """
+    arguments = sys.argv[1:]
+    if {"-h", "--help"} & set(arguments):
+        print(help_text(command, name, description))
+        return
+    try:
+        sys.argv[1:] = prepare(arguments, command)
+    except UsageError as error:
+        fail(error)
+
+    import hydra
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    register(command, name, ConfigStore.instance())
+
+    def job(node: Any) -> None:
+        try:
+            if missing := sorted(OmegaConf.missing_keys(node)):
+                raise UsageError("; ".join(_missing(key, node, command) for key in missing))
+            composed = OmegaConf.to_object(node)
+            config = command.config(**{f.name: getattr(composed, f.name) for f in fields(command.config)})
+            validate(config)
+            context = HydraConfig.get()
+            if context.mode == RunMode.MULTIRUN:
+                config.run_dir = context.runtime.output_dir
+            task(config, frozenset(text.lstrip("+").partition("=")[0] for text in context.overrides.task))
+        except UsageError as error:
+            fail(error)
+
+    hydra.main(version_base="1.3", config_path=None, config_name=name)(job)()
+
+
+def register(command: Command, name: str, store: Any) -> None:
+    """Put the config and its groups into Hydra's ``store``."""
+    defaults = ["_self_", *({group: choice} for group, choice in command.defaults.items())]
+    extra = [("defaults", list[Any], field(default_factory=lambda: defaults))]
+    store.store(name=name, node=make_dataclass(command.config.__name__, extra, bases=(command.config,)))
+    for group, choices in command.groups.items():
+        for choice, node in choices.items():
+            store.store(group=group, name=choice, node=node)
+
+
+def prepare(arguments: Sequence[str], command: Command) -> list[str]:
+    """Check the names in ``key=value`` arguments, and write values as Hydra's grammar wants them.
+
+    Raises:
+        UsageError: A group, choice or key does not exist.
+    """
+    sweep = bool({"-m", "--multirun"} & set(arguments))
+    mine = _own_choices(arguments)
+    chosen = dict(command.defaults)
+    prepared: list[str] = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key in command.groups and "," not in value:
+            chosen[key] = value
+    after_flag = False
+    for argument in arguments:
+        if argument.startswith("-") or after_flag:
+            after_flag = argument in FLAGS_WITH_VALUE
+            prepared.append(argument)
+            continue
+        key, equals, value = argument.partition("=")
+        bare = key.lstrip("+~")
+        if bare.split(".")[0].split("/")[0] == "hydra" or argument.startswith("~"):
+            prepared.append(argument)
+        elif not equals:
+            names = [*command.groups, *options(command.config)]
+            raise UsageError(f"expected key=value, got {argument!r}. Keys: {', '.join(sorted(set(names)))}.")
+        elif bare in command.groups:
+            for choice in value.split(",") if sweep else [value]:
+                known = [*command.groups[bare], *mine.get(bare, ())]
+                if choice not in known and not choice.startswith(("choice(", "glob(")):
+                    hint = " For any Gymnasium id: env.id=..." if bare == "env" else ""
+                    raise UsageError(unknown_name(bare, choice, known) + hint)
+            prepared.append(argument)
+        else:
+            owner, f, prefix = _find(bare, command, chosen, mine)
+            if bare == "run_dir" and sweep:
+                continue
+            if f is not None and f.metadata["text"] and not (sweep and "," in value and "path" in bare):
+                value = quote(value)
+            if owner is not None and f is not None and not (sweep and "," in value):
+                _check_type(bare, value, owner, f.name)
+            prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")
+    return [*HYDRA_SETTINGS, *_sweep_settings(arguments), *prepared] if sweep else [*HYDRA_SETTINGS, *prepared]
+
+
+HYDRA_SETTINGS = (
+    "hydra.run.dir=.",
+    "hydra.output_subdir=null",
+    "hydra.job.chdir=false",
+    "hydra/job_logging=disabled",
+    "hydra/hydra_logging=disabled",
+)
+"""Hydra's own folders and log files are turned off: a run directory is ours."""
+
+
+def _sweep_settings(arguments: Sequence[str]) -> list[str]:
+    """Where the jobs of a sweep go: a folder each, named by what differs."""
+    given = dict(argument.lstrip("+").split("=", 1) for argument in arguments if "=" in argument)
+    root = quote(given["run_dir"]) if "run_dir" in given else "runs/${now:%Y-%m-%d_%H-%M-%S}"
+    swept = {key: value for key, value in given.items() if "," in value or "(" in value}
+    plain = all(set("/'\"[ ").isdisjoint(value) for value in swept.values())
+    fixed = ",".join(key for key in given if key not in swept)
+    return [
+        f"hydra.sweep.dir={root}",
+        "hydra.sweep.subdir=${hydra.job.override_dirname}"
+        if plain and swept
+        else "hydra.sweep.subdir=${hydra.job.num}",
+        f"hydra.job.config.override_dirname.exclude_keys=[{fixed}]",
+    ]
+
+
+def _check_type(key: str, value: str, config: Any, name: str) -> None:
+    """Refuse a value that does not fit the field ``name`` of ``config``."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    help = options(config)[name].metadata["help"]
+    try:
+        override = OverridesParser.create().parse_override(f"x={value}")
+        if override.is_sweep_override():
+            return
+        OmegaConf.update(OmegaConf.structured(config), name, override.value())
+    except (OmegaConfBaseException, OverrideParseException) as error:
+        annotation = kind(config, name)
+        if isinstance(annotation, type) and issubclass(annotation, Enum):
+            raise UsageError(unknown_name(key, value, annotation.__members__)) from error
+        raise UsageError(f"{key}={value}: expected {_type_name(annotation)} ({help})") from error
+
+
+def _type_name(annotation: Any) -> str:
+    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+    text = getattr(annotation, "__name__", str(annotation)).split(" | ")[0]
+    return words.get(text, words.get(str(annotation).split(" | ")[0], str(annotation)))
+
+
+def quote(value: str) -> str:
+    """Free text as a string of Hydra's grammar; lists, null and what is already quoted stay as they are."""
+    if value == "null" or (value[:1] + value[-1:]) in ("[]", "''", '""'):
+        return value
+    body = value.replace("'", "\\'")
+    return f"'{body}\\'" + "'" if body.endswith("\\") else f"'{body}'"
+
+
+def validate(config: Any, prefix: str = "") -> None:
+    """Check numbers against their bounds and free text for content, in ``config`` and the configs in it.
+
+    Raises:
+        UsageError: Naming the key, the value and what was expected.
+    """
+    for name, f in options(config).items():
+        value, key = getattr(config, name), prefix + name
+        least, most = f.metadata["least"], f.metadata["most"]
+        if value is None:
+            continue
+        if least is not None and not value >= least:
+            raise UsageError(f"{key}={value}: expected {least} or more ({f.metadata['help']})")
+        if most is not None and not value <= most:
+            raise UsageError(f"{key}={value}: expected {most} or less ({f.metadata['help']})")
+        if f.metadata["text"]:
+            for text in value if isinstance(value, list) else [value]:
+                if not str(text).strip():
+                    raise UsageError(f"{key} is empty: expected {f.metadata['help']}")
+    for name in getattr(config, "__dataclass_fields__", ()):
+        part = getattr(config, name)
+        if is_dataclass(part):
+            validate(part, f"{prefix}{name}.")
+
+
+def help_text(command: Command, name: str, description: str) -> str:
+    """The whole help: usage, groups with their choices, every option with its default."""
+    lines = [f"usage: python -m agents.{name} [key=value ...] [-m]", "", description.strip(), ""]
+    for group, choices in command.groups.items():
+        default = command.defaults[group]
+        text = f"{', '.join(choices)}  (default: {default})"
+        lines += textwrap.wrap(text, 110, initial_indent=f"{group + '=':<24}", subsequent_indent=" " * 24)
+    lines += [""] if command.groups else []
+    lines += _option_lines(command.config, "")
+    for group, choices in command.groups.items():
+        shown: set[str] = set()
+        for choice, node in choices.items():
+            rows = {key: f for key, f in options(node).items() if key not in shown}
+            if not rows:
+                continue
+            if group == "env":
+                lines += ["", "env, any"]
+            else:
+                doc = (type(node).__doc__ or "").splitlines()[0]
+                lines += ["", f"{group}={choice}: {doc}"]
+            lines += _option_lines(node, f"{group}.", skip=shown)
+            shown |= set(rows)
+    lines += ["", "Several values separated by commas and -m run one job for each: -m seed=0,1,2 algo=ppo,sac"]
+    lines += ["Hydra's own options: --hydra-help; print the composed config: --cfg job"]
+    return "\n".join(lines)
+
+
+def _option_lines(config: Any, prefix: str, skip: set[str] = frozenset()) -> list[str]:  # type: ignore[assignment]
+    lines = []
+    for key, f in options(config).items():
+        if key in skip:
+            continue
+        default = getattr(config, key) if key in getattr(config, "__dict__", {}) else f.default
+        text = f.metadata["help"]
+        if isinstance(default, Enum):
+            default = default.name
+        if (
+            default is not None
+            and not is_dataclass(default)
+            and repr(default) not in ("'???'",)
+            and "MISSING" not in repr(default)
+        ):
+            text += f"  [{default}]"
+        lines += textwrap.wrap(text, 110, initial_indent=f"  {prefix + key + '=':<22}", subsequent_indent=" " * 24)
+    return lines
+
+
+def _own_choices(arguments: Sequence[str]) -> dict[str, list[str]]:
+    """Choices that the user adds by YAML files in ``--config-dir``, by group."""
+    choices: dict[str, list[str]] = {}
+    for flag, folder in zip(arguments, [*arguments[1:], ""], strict=True):
+        if flag in ("--config-dir", "-cd"):
+            for path in Path(folder).glob("*/*.yaml"):
+                choices.setdefault(path.parent.name, []).append(path.stem)
+    return choices
+
+
+def _find(
+    key: str, command: Command, chosen: Mapping[str, str], mine: Mapping[str, Sequence[str]]
+) -> tuple[Any, Any, str]:
+    """The config that has a key, its field, and the prefix that Hydra needs to set it; None where Hydra knows best."""
+    head, _, rest = key.partition(".")
+    if not rest and head in options(command.config):
+        return command.config, options(command.config)[head], ""
+    if not rest or head not in command.groups:
+        raise UsageError(_unknown_key(key, command, chosen))
+    choice = chosen[head]
+    node = command.groups[head].get(choice)
+    if node is None or choice in mine.get(head, ()):
+        return None, None, ""
+    name, _, inner = rest.partition(".")
+    if name not in options(node):
+        having = [c for c, other in command.groups[head].items() if name in options(other)]
+        if having and head != "env":
+            raise UsageError(f"{head}={choice} has no option {name!r}, but {head}={' and '.join(having)} has")
+        raise UsageError(_unknown_key(key, command, chosen))
+    if not inner:
+        return node, options(node)[name], ""
+    if not str(kind(node, name)).startswith("dict"):
+        raise UsageError(f"{head}.{name} has no parts, got {key!r}")
+    return None, None, "++"
+
+
+def _unknown_key(key: str, command: Command, chosen: Mapping[str, str]) -> str:
+    known = [*command.groups, *options(command.config)]
+    for group, choice in chosen.items():
+        known += [f"{group}.{name}" for name in options(command.groups[group].get(choice, object))]
+    return unknown_name("option", key, set(known))
+
+
+def _missing(key: str, node: Any, command: Command) -> str:
+    head, _, rest = key.partition(".")
+    if not rest:
+        return f"{key}= is needed: {options(command.config)[key].metadata['help']}"
+    choice = node[head].name
+    return f"{head}={choice} needs {key}=: {options(command.groups[head][choice])[rest].metadata['help']}"
+
+
+def one_thread() -> None:
+    """Keep numerical libraries to one thread each; call before they are imported. An explicit setting is kept."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")

@@ -1,0 +1,270 @@
+"""What a training run can be told, and what it is told by default.
+
+Every option is a typed field with one line of help; ``python -m agents.train --help`` is written from this file. It
+imports nothing heavy, so that a wrong name is answered at once.
+"""
+
+# ruff: noqa: RUF009  (option() returns a dataclass field)
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field, fields
+from enum import Enum
+from typing import Any, get_type_hints
+
+from omegaconf import MISSING
+
+
+class Render(Enum):
+    """How frames are drawn: `envs.rendering` describes the presets."""
+
+    fast = "fast"
+    fidelity = "fidelity"
+
+
+class Schedule(Enum):
+    """How the learning rate and PPO's clip range go over training."""
+
+    constant = "constant"
+    linear = "linear"
+
+
+def option(
+    default: Any, help: str, *, least: float | None = None, most: float | None = None, text: bool = False
+) -> Any:
+    """A dataclass field with one line of help.
+
+    Args:
+        default: Mutable ones are copied.
+        help: Shown by ``--help``.
+        least: The smallest valid number.
+        most: The largest valid number.
+        text: Free text: quoted for the user, and never empty.
+    """
+    metadata = {"help": help, "least": least, "most": most, "text": text}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass
+class EnvConfig:
+    """A world: one of the kit's by its plain name, or any other by its Gymnasium id."""
+
+    name: str | None = option(None, "plain name of one of the kit's environments; `env=Humanoid` sets it")
+    id: str | None = option(None, "any other Gymnasium id, such as LunarLander-v3 or my_package:MyEnv-v0")
+    kwargs: dict[str, Any] = option({}, "keyword arguments for the environment, as in env.kwargs.frame_skip=2")
+
+
+ENVS = (
+    "Ant",
+    "CartPole",
+    "HalfCheetah",
+    "Hopper",
+    "Humanoid",
+    "HumanoidStandup",
+    "InvertedDoublePendulum",
+    "InvertedPendulum",
+    "Pusher",
+    "Reacher",
+    "Swimmer",
+    "Walker2d",
+)
+
+
+@dataclass
+class EnvReward:
+    """The environment's own reward."""
+
+    name: str = "env"
+
+
+@dataclass
+class ZeroReward:
+    """Always zero: what a run does without any reward."""
+
+    name: str = "zero"
+
+
+@dataclass
+class VLMReward:
+    """How well a frame matches a prompt, by a CLIP model (VLM-RM, arXiv 2310.12921)."""
+
+    name: str = "vlm"
+    model: str = option("tiny_clip", "tiny_clip (ships with the kit), or any open_clip model such as ViT-B-32")
+    pretrained: str | None = option(None, "weights of that model: a tag such as laion2b_s34b_b79k, or a local file")
+    goal: Any = option(None, "goal prompt, or a [list, of, prompts] to average; default: the task's", text=True)
+    baseline: Any = option(None, "prompt(s) that describe any frame; default: the task's", text=True)
+    alpha: float = option(0.0, "strength of goal-baseline regularisation, 0 to 1", least=0, most=1)
+    every: int = option(1, "look at every k-th frame and interpolate between", least=1)
+    batch_size: int = option(64, "frames per forward pass", least=1)
+    precision: str = option("auto", "auto, bf16 or fp32")
+    compile: bool = option(False, "torch.compile the image tower (pays off on a GPU)")
+
+
+@dataclass
+class CustomReward:
+    """A function of your own, see docs/rewards.md; its file is copied into the run directory."""
+
+    name: str = "custom"
+    path: str = option(MISSING, "path/to/file.py:function or package.module:function", text=True)
+    params: dict[str, Any] = option({}, "values for the function's parameters that have a default")
+
+
+@dataclass
+class AlgoConfig:
+    """What all algorithms share. None means: the value tuned for the environment, else Stable-Baselines3's default."""
+
+    name: str = MISSING
+    policy: str | None = option(None, "MlpPolicy, CnnPolicy or MultiInputPolicy; default: by the observations")
+    learning_rate: float | None = option(None, "step size of Adam", least=0)
+    schedule: Schedule | None = option(None, "constant, or linear: learning rate and clip range fall to zero")
+    gamma: float | None = option(None, "discount per step", least=0, most=1)
+    batch_size: int | None = option(None, "transitions per gradient step", least=1)
+    net_arch: list[int] | None = option(None, "hidden layers of policy and critic, such as [256,256]")
+    activation: str | None = option(None, "relu, tanh, elu or gelu")
+    normalize_obs: bool | None = option(None, "divide observations by their running standard deviation")
+    normalize_reward: bool | None = option(None, "divide rewards by the running standard deviation of the return")
+
+
+@dataclass
+class PPO(AlgoConfig):
+    """Proximal policy optimisation (arXiv 1707.06347)."""
+
+    name: str = "ppo"
+    n_steps: int | None = option(None, "steps of each environment per rollout", least=1)
+    n_epochs: int | None = option(None, "passes over a rollout", least=1)
+    gae_lambda: float | None = option(None, "trade-off of bias and variance in the advantage", least=0, most=1)
+    clip_range: float | None = option(None, "how far the policy may move in one update", least=0)
+    ent_coef: float | None = option(None, "weight of the entropy bonus")
+    vf_coef: float | None = option(None, "weight of the value loss")
+    max_grad_norm: float | None = option(None, "gradients are clipped to this norm", least=0)
+    target_kl: float | None = option(None, "stop an update when the policy has moved this far")
+    log_std_init: float | None = option(None, "logarithm of the initial standard deviation of actions")
+    ortho_init: bool | None = option(None, "orthogonal initialisation of the networks")
+
+
+@dataclass
+class RecurrentPPO(PPO):
+    """PPO with an LSTM, for what one observation does not show."""
+
+    name: str = "recurrent_ppo"
+    lstm_hidden_size: int | None = option(None, "width of the LSTM", least=1)
+
+
+@dataclass
+class OffPolicyConfig(AlgoConfig):
+    """What SAC, TD3 and TQC share."""
+
+    buffer_size: int | None = option(None, "transitions kept for replay", least=1)
+    learning_starts: int | None = option(None, "steps with random actions before learning", least=0)
+    tau: float | None = option(None, "step size of the target networks", least=0, most=1)
+    train_freq: int | None = option(None, "steps of each environment between updates", least=1)
+    gradient_steps: int | None = option(None, "gradient steps per update; -1: as many as environment steps")
+
+
+@dataclass
+class SAC(OffPolicyConfig):
+    """Soft actor-critic (arXiv 1801.01290); continuous actions."""
+
+    name: str = "sac"
+    ent_coef: str | None = option(None, "weight of the entropy; auto: learned")
+    log_std_init: float | None = option(None, "logarithm of the initial standard deviation of actions")
+
+
+@dataclass
+class TQC(SAC):
+    """Truncated quantile critics (arXiv 2005.04269); continuous actions."""
+
+    name: str = "tqc"
+    top_quantiles_to_drop_per_net: int | None = option(None, "how pessimistic the critics are")
+
+
+@dataclass
+class TD3(OffPolicyConfig):
+    """Twin delayed DDPG (arXiv 1802.09477); continuous actions."""
+
+    name: str = "td3"
+    noise_std: float | None = option(None, "standard deviation of the exploration noise on actions", least=0)
+    policy_delay: int | None = option(None, "critic updates per policy update", least=1)
+
+
+@dataclass
+class TrainConfig:
+    """A training run."""
+
+    env: EnvConfig = field(default_factory=EnvConfig)
+    task: str | None = option(None, "what is wanted in it, such as kneeling; default: the environment's first task")
+    reward: Any = MISSING
+    algo: Any = MISSING
+    total_timesteps: int | None = option(
+        None, "environment steps, all environments together; default: the tuned value", least=1
+    )
+    num_envs: int | None = option(
+        None, "environments stepped together, in this process; default: by the algorithm", least=1
+    )
+    seed: int = option(0, "seeds environments, networks and exploration", least=0)
+    device: str = option("auto", "cpu, cuda, cuda:1, ...; auto: a GPU if there is one")
+    render: Render = option(Render.fast, "how a reward's frames are drawn: fast, or fidelity (Gymnasium's own picture)")
+    run_dir: str | None = option(None, "where everything is written; default: a dated folder under runs/", text=True)
+    resume: str | None = option(
+        None, "continue the run in this directory; only total_timesteps, device may be given too", text=True
+    )
+    eval_every: int | None = option(
+        None, "steps between evaluations; 0: none; default: a twentieth of the run", least=0
+    )
+    eval_episodes: int = option(8, "episodes per evaluation, always from the same initial states", least=1)
+    checkpoint_every: int | None = option(None, "steps between checkpoints; default: a twentieth of the run", least=1)
+    log_every: int | None = option(None, "steps between rows of the log; default: a hundredth of the run", least=1)
+    video: bool = option(True, "record an evaluation episode at the end")
+    tensorboard: bool = option(True, "write TensorBoard events beside progress.csv")
+    wandb: bool = option(False, "log to Weights & Biases as well (extra: wandb)")
+
+
+@dataclass
+class EvaluateConfig:
+    """An evaluation of a finished or unfinished run."""
+
+    run: str = option(MISSING, "the run directory", text=True)
+    episodes: int = option(32, "episodes", least=1)
+    seed: int = option(1_000_000, "seed of the initial states; the default differs from those seen in training")
+    checkpoint: str = option("best", "best (by evaluated fitness) or last")
+    reward: str | None = option(None, "another reward to score the episodes with: env, zero or file.py:function")
+    deterministic: bool = option(True, "take the policy's most likely action")
+    video: bool = option(True, "record the first episode")
+    device: str = option("cpu", "cpu, cuda, ...")
+    output: str | None = option(None, "folder for results; default: a dated folder in the run directory", text=True)
+
+
+@dataclass
+class Command:
+    """A command's options: its typed config, and its groups with their named choices."""
+
+    config: type
+    groups: dict[str, dict[str, Any]]
+    defaults: dict[str, str]
+
+
+def _by_name(*configs: Any) -> dict[str, Any]:
+    return {config.name: config for config in configs}
+
+
+TRAIN = Command(
+    TrainConfig,
+    {
+        "env": {name: EnvConfig(name=name) for name in ENVS},
+        "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward()),
+        "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
+    },
+    {"env": "Humanoid", "reward": "env", "algo": "ppo"},
+)
+EVALUATE = Command(EvaluateConfig, {}, {})
+
+
+def options(config: Any) -> dict[str, Field[Any]]:
+    """The fields of a config (class or instance) that can be set from the command line, by name."""
+    return {f.name: f for f in fields(config) if "help" in f.metadata}
+
+
+def kind(config: Any, name: str) -> Any:
+    """The annotated type of a field."""
+    return get_type_hints(config if isinstance(config, type) else type(config))[name]

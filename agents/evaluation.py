@@ -1,0 +1,172 @@
+"""Episodes of a policy without learning: how good it is, and what it looks like."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from agents.sb3 import VecReplaceReward
+
+Row = dict[str, float]
+Watch = Callable[[VecReplaceReward, np.ndarray, list[dict[str, Any]]], None]
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Put the global random generators back afterwards, so that training goes on as if nothing had happened."""
+    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if gpus is not None:
+            torch.cuda.set_rng_state_all(gpus)
+
+
+def run_episodes(
+    model: BaseAlgorithm,
+    venv: VecReplaceReward,
+    episodes: int,
+    seed: int,
+    *,
+    deterministic: bool = True,
+    watch: Watch | None = None,
+) -> list[Row]:
+    """Play ``episodes`` episodes; the same seed gives the same initial states, whatever the number of environments.
+
+    Every environment plays one episode at a time to its end, so short episodes are not over-represented. Neither the
+    policy, nor its normalisation, nor the reward learns.
+
+    Args:
+        model: The policy, and the observation statistics that it was trained with.
+        venv: Environments of its own, not those of the training.
+        episodes: How many.
+        seed: Of the first episode; the next has ``seed + 1``, and so on.
+        deterministic: Take the most likely action.
+        watch: Called after each step with the environments, rewards ``(num_envs,)`` and infos.
+
+    Returns:
+        A row for each episode, see `agents.episodes.EpisodeStatistics`.
+    """
+    rows: list[Row] = []
+    with random_state_kept():
+        for first in range(0, episodes, venv.num_envs):
+            batch = _one_episode_each(model, venv, seed + first, deterministic, watch)
+            rows += batch[: episodes - first]
+    return rows
+
+
+def _one_episode_each(
+    model: BaseAlgorithm, venv: VecReplaceReward, seed: int, deterministic: bool, watch: Watch | None
+) -> list[Row]:
+    normalizer = model.get_vec_normalize_env()
+    venv.seed(seed)
+    obs = venv.reset()
+    venv.episodes.drain()
+    rows: list[Row | None] = [None] * venv.num_envs
+    memory, starts = None, np.ones(venv.num_envs, bool)
+    while any(row is None for row in rows):
+        seen = obs if normalizer is None else normalizer.normalize_obs(obs)
+        actions, memory = model.predict(seen, memory, starts, deterministic)  # type: ignore[arg-type]
+        obs, rewards, starts, infos = venv.step(actions)
+        if watch is not None:
+            watch(venv, rewards, infos)
+        if starts.any():
+            finished = venv.episodes.drain()
+            for place, number in enumerate(np.flatnonzero(starts)):
+                if rows[number] is None:
+                    rows[number] = {name: float(values[place]) for name, values in finished.items()}
+    return [row for row in rows if row is not None]
+
+
+def means(rows: Sequence[Row]) -> Row:
+    """The mean of every column."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
+
+
+def interval(values: Sequence[float], *, level: float = 0.95, resamples: int = 10_000) -> tuple[float, float]:
+    """Bootstrap percentile interval of the mean, with a fixed seed."""
+    array = np.asarray(values, np.float64)
+    rng = np.random.default_rng(0)
+    resampled = array[rng.integers(len(array), size=(resamples, len(array)))].mean(1)
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+class Video:
+    """Records the first environment's first episode as an mp4, with step, reward and fitness written on it.
+
+    Use it as `run_episodes`'s ``watch``, then `save`.
+
+    Args:
+        size: Height and width of the picture.
+        preset: See `envs.rendering`.
+        max_frames: Recording ends then.
+        max_fps: Simulations that step faster are thinned out to at most this.
+    """
+
+    def __init__(self, size: int = 320, preset: str = "fidelity", max_frames: int = 250, max_fps: float = 34.0):
+        self.frames: list[np.ndarray] = []
+        self.fps = 30.0
+        self._size, self._preset, self._max_frames, self._max_fps = size, preset, max_frames, max_fps
+        self._step = 0
+        self._done = False
+
+    def __call__(self, venv: VecReplaceReward, rewards: np.ndarray, infos: list[dict[str, Any]]) -> None:
+        """Take a picture after a step. The last step's is left out: the environment was reset already."""
+        self._done |= "terminal_observation" in infos[0]
+        if self._done or len(self.frames) >= self._max_frames:
+            return
+        env = venv.unwrapped.envs[0]  # type: ignore[attr-defined]
+        rate = float(env.metadata.get("render_fps") or 30)
+        every = max(1, int(np.ceil(rate / self._max_fps)))
+        self.fps = rate / every
+        if self._step % every == 0:
+            text = f"step {self._step + 1}   reward {rewards[0]:.3f}"
+            if "fitness" in infos[0]:
+                text += f"   fitness {infos[0]['fitness']:.3f}"
+            self.frames.append(_captioned(picture(env, self._size, self._preset), text))
+        self._step += 1
+
+    def save(self, path: Path) -> None:
+        """Write the mp4."""
+        import imageio.v2 as imageio
+
+        temporary = path.with_name(f".{path.name}")
+        with imageio.get_writer(
+            temporary, format="FFMPEG", fps=self.fps, codec="libx264", quality=7, macro_block_size=16
+        ) as writer:
+            for frame in self.frames:
+                writer.append_data(frame)
+        temporary.replace(path)
+
+
+def picture(env: Any, size: int, preset: str) -> np.ndarray:
+    """How the environment looks now, ``(size, size, 3)`` uint8, by its task's camera."""
+    from envs import task_of
+    from envs.rendering import frame_of
+
+    task = task_of(env)
+    camera = {"camera": task.camera} if task is not None and task.camera is not None else {}
+    return frame_of(env, height=size, width=size, preset=preset, **camera)  # type: ignore[arg-type]
+
+
+def _captioned(frame: np.ndarray, text: str) -> np.ndarray:
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(frame)
+    draw = ImageDraw.Draw(image)
+    draw.text((9, 7), text, fill=(0, 0, 0))
+    draw.text((8, 6), text, fill=(255, 255, 255))
+    return np.asarray(image)

@@ -1,0 +1,313 @@
+"""A run's directory: one folder that holds all there is to know about a training run, and says who is writing to it.
+
+config.yaml       what was asked for, with every default resolved
+meta.json         command, seed, git revision, versions, machine
+progress.csv      a row per logging interval; the same numbers as TensorBoard's in tensorboard/
+checkpoints/      what `resume` continues from
+best.safetensors  the policy with the highest evaluated fitness; last.safetensors: the newest
+reward/           a copy of the file of a custom reward
+summary.json      what came out; report.html shows it, video.mp4 too
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agents.cli import UsageError
+from agents.config import TRAIN, EnvConfig, TrainConfig
+
+VERSIONS = (
+    "gymnasium",
+    "mujoco",
+    "numpy",
+    "open_clip_torch",
+    "sb3-contrib",
+    "stable-baselines3",
+    "torch",
+)
+
+
+class RunDir:
+    """The directory of a run. `create` a new one, or `open` one that exists."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.best = path / "best.safetensors"
+        self.last = path / "last.safetensors"
+        self.progress = path / "progress.csv"
+        self.tensorboard = path / "tensorboard"
+        self.video = path / "video.mp4"
+        self.report = path / "report.html"
+
+    @classmethod
+    def create(cls, path: str | None, name: str) -> RunDir:
+        """A new, empty run directory.
+
+        Args:
+            path: Where; None makes a dated folder under ``runs/``.
+            name: Says what is run, in the default folder's name.
+
+        Raises:
+            UsageError: The directory has a run already, or cannot be written.
+        """
+        run = cls(Path(path) if path else _unused(Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+            run.checkpoints.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot write to run directory {run.path}: {error.strerror}") from error
+        if not os.access(run.path, os.W_OK):
+            raise UsageError(f"cannot write to run directory {run.path}: permission denied")
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDir:
+        """An existing run's directory.
+
+        Raises:
+            UsageError: There is none.
+        """
+        run = cls(Path(path))
+        if not (run.path / "config.yaml").is_file():
+            near = sorted(p.parent for p in run.path.glob("*/config.yaml")) if run.path.is_dir() else []
+            hint = f"; there are runs in it: {', '.join(map(str, near[:5]))}" if near else ""
+            what = "has no config.yaml, so it is not a run directory" if run.path.is_dir() else "does not exist"
+            raise UsageError(f"{run.path} {what}{hint}")
+        return run
+
+    def require_unused(self) -> None:
+        """Refuse a directory that has a run already.
+
+        Raises:
+            UsageError: Saying how far that run is, and how to go on.
+        """
+        if not (self.path / "config.yaml").exists():
+            return
+        summary = self.read_summary()
+        state = f"a run ({summary['state']} at {summary['timesteps']:,} steps)" if summary else "an unfinished run"
+        raise UsageError(
+            f"{self.path} holds {state} already: continue it with resume={self.path}, or choose another run_dir"
+        )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from writing here. The lock dies with its process, whatever file it leaves behind.
+
+        Raises:
+            UsageError: Another process is writing here.
+        """
+        path = self.path / "lock"
+        try:
+            file = path.open("a+")
+        except OSError as error:
+            raise UsageError(f"cannot write to run directory {self.path}: {error.strerror}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+                raise UsageError(f"{self.path} is in use by {owner}; wait for it, or choose another run_dir") from None
+            file.seek(0)
+            file.truncate()
+            file.write(f"process {os.getpid()} on {platform.node()}\n")
+            file.flush()
+            yield
+            path.unlink(missing_ok=True)
+
+    # Config
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Save the resolved config."""
+        from omegaconf import OmegaConf
+
+        write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+    def read_config(self) -> TrainConfig:
+        """The config that `write_config` saved.
+
+        Raises:
+            UsageError: The file is damaged.
+        """
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+        from yaml import YAMLError
+
+        path = self.path / "config.yaml"
+        try:
+            node = OmegaConf.load(path)
+            config = OmegaConf.structured(TrainConfig)
+            parts = {"env": EnvConfig}
+            for group in ("reward", "algo"):
+                choices = TRAIN.groups[group]
+                if "_target_" not in node[group]:
+                    parts[group] = type(choices[node[group].name])
+            for group, schema in parts.items():
+                config[group] = OmegaConf.structured(schema)
+            return OmegaConf.to_object(OmegaConf.merge(config, node))  # type: ignore[return-value]
+        except (OmegaConfBaseException, YAMLError, KeyError, AttributeError) as error:
+            raise UsageError(f"{path} is damaged: {error}") from error
+
+    def keep_reward_file(self, config: TrainConfig) -> None:
+        """Copy a custom reward's file here, and let the config name the copy.
+
+        Raises:
+            UsageError: There is no such file.
+        """
+        if getattr(config.reward, "name", None) != "custom":
+            return
+        place, _, function = config.reward.path.rpartition(":")
+        if not place.endswith(".py"):
+            return
+        source = Path(place)
+        if not source.is_file():
+            raise UsageError(f"reward.path: no such file {place!r}")
+        copy = self.path / "reward" / source.name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(source, copy)
+        config.reward.path = f"{copy.relative_to(self.path)}:{function}"
+
+    # Facts
+
+    def write_meta(self, seed: int) -> None:
+        """Save what is needed to repeat the run elsewhere."""
+        meta = {
+            "command": shlex.join(["python", "-m", "agents.train", *sys.argv[1:]]),
+            "seed": seed,
+            "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "git": git_revision(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "versions": versions(),
+        }
+        write_text(self.path / "meta.json", json.dumps(meta, indent=2))
+
+    def read_meta(self) -> dict[str, Any]:
+        """What `write_meta` saved; empty if there is nothing."""
+        return _read_json(self.path / "meta.json")
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Save what came out."""
+        write_text(self.path / "summary.json", json.dumps(summary, indent=2))
+
+    def read_summary(self) -> dict[str, Any]:
+        """What `write_summary` saved; empty if there is nothing."""
+        return _read_json(self.path / "summary.json")
+
+
+class ProgressFile:
+    """A CSV file that grows by rows, gains columns when new names turn up, and can go back to an earlier step.
+
+    Args:
+        path: The file; continued if it exists.
+        step: The column that counts steps.
+        until: Rows after this step are dropped: they belong to what a resumed run does again.
+    """
+
+    def __init__(self, path: Path, step: str = "time/total_timesteps", until: float = float("inf")):
+        self.path = path
+        self.rows = [row for row in read_progress(path) if row.get(step, 0.0) <= until]
+        self.columns: list[str] = list(dict.fromkeys(name for row in self.rows for name in row)) or [step]
+        self._rewrite()
+
+    def append(self, row: Mapping[str, float]) -> None:
+        """Write a row to disk."""
+        self.rows.append(dict(row))
+        new = [name for name in row if name not in self.columns]
+        if new:
+            self.columns += new
+            self._rewrite()
+            return
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.columns).writerow(row)
+
+    def _rewrite(self) -> None:
+        lines = [self.columns] + [[row.get(name, "") for name in self.columns] for row in self.rows]
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".progress")
+        with os.fdopen(handle, "w", newline="") as file:
+            csv.writer(file).writerows(lines)
+        os.replace(temporary, self.path)
+
+
+def read_progress(path: Path) -> list[dict[str, float]]:
+    """The rows of a progress file; a last line that was cut off is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row or None in row.values():
+                continue
+            rows.append({name: float(value) for name, value in row.items() if value != ""})
+    return rows
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def git_revision() -> dict[str, Any] | None:
+    """The commit of the code that runs, and whether it was changed since; None outside a git checkout."""
+    root = Path(__file__).resolve().parent.parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != root:
+            return None
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that results depend on."""
+    found = {}
+    for name in VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _unused(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that does not exist."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate

@@ -1,0 +1,367 @@
+"""Train an agent on a reward.
+
+python -m agents.train env=Humanoid reward=vlm
+python -m agents.train env=Humanoid task=kneeling reward=vlm reward.alpha=0.5 algo=sac total_timesteps=200_000
+python -m agents.train env=Hopper reward=custom reward.path=my_rewards.py:stand
+python -m agents.train env.id=LunarLander-v3 reward=env
+python -m agents.train -m env=Hopper,Walker2d reward=env,vlm seed=0,1,2
+python -m agents.train resume=runs/2026-11-21_12-00-00_Humanoid_vlm
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents import cli
+from agents.build import make_env, make_model, make_reward, make_venv, resolve
+from agents.cli import UsageError
+from agents.config import TRAIN, TrainConfig
+from agents.runs import ProgressFile, RunDir, read_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from agents.sb3 import VecReplaceReward
+    from envs.task import Task
+    from reward_designers.base import RewardFn
+
+MAX_EVAL_ENVS = 16
+EVAL_SEED = 1_000_000
+"""Initial states of evaluations are seeded with this plus the run's seed, training with the seed itself."""
+ALLOWED_ON_RESUME = frozenset({"resume", "total_timesteps", "device", "wandb", "tensorboard", "video"})
+
+
+def main() -> None:
+    """The command."""
+    cli.run(TRAIN, "train", __doc__ or "", train)
+
+
+def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
+    """Train as ``config`` says, or go on with a run.
+
+    Args:
+        config: See `agents.config`.
+        given: The keys that were set, rather than left at their defaults.
+
+    Returns:
+        The run's directory, complete.
+
+    Raises:
+        UsageError: The config asks for what is not there.
+        SystemExit: The reward failed; what was trained until then is saved.
+    """
+    if config.resume is not None:
+        if extra := given - ALLOWED_ON_RESUME:
+            allowed = ", ".join(sorted(ALLOWED_ON_RESUME - {"resume"}))
+            raise UsageError(
+                f"{', '.join(sorted(extra))} cannot change when a run is resumed: it goes on as "
+                f"{config.resume}/config.yaml says. Only {allowed} may be given."
+            )
+        run = RunDir.open(config.resume)
+        with run.lock():
+            saved = run.read_config()
+            for key in given - {"resume"}:
+                setattr(saved, key, getattr(config, key))
+            return Session(saved, run).run(resume=True)
+
+    _check_env(config)
+    config = resolve(config)
+    name = "_".join(str(part) for part in (config.env.id or config.env.name, config.task, _reward_name(config)) if part)
+    run = RunDir.create(config.run_dir, name.replace("/", "-"))
+    with run.lock():
+        run.require_unused()
+        run.keep_reward_file(config)
+        config.run_dir = None
+        return Session(config, run).run(resume=False)
+
+
+class Session:
+    """One process's work on a run.
+
+    Args:
+        config: Resolved.
+        directory: The run's, locked.
+    """
+
+    def __init__(self, config: TrainConfig, directory: RunDir):
+        self.config = config
+        self.directory = directory
+
+    def run(self, resume: bool) -> RunDir:
+        """Train to the end, or until asked to stop; then record a video and report."""
+        cli.one_thread()
+        with explained():
+            self._build()
+            from agents.callbacks import BetweenUpdates, Display, StopRequest
+
+            try:
+                from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
+            except ImportError:
+                from agents.train import CheckpointError, Checkpoints, find_checkpoint
+            from reward_designers.base import RewardError
+
+            config, run = self.config, self.directory
+            total = config.total_timesteps or 0
+            latest = find_checkpoint(run.checkpoints) if resume else None
+            start = steps_of(latest) if latest else 0
+        if start >= total:
+            print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
+            return run
+        run.write_config(config)
+        if not resume:
+            run.write_meta(config.seed)
+        progress = ProgressFile(run.progress, until=start if resume else -1)
+        self.best = max((row[self.judge] for row in progress.rows if self.judge in row), default=-float("inf"))
+        self._open_logs(progress, start if resume else None)
+        display, stop = Display(total, start), StopRequest()
+        checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
+        between = BetweenUpdates(
+            self.venv,
+            log_every=config.log_every or total,
+            eval_every=config.eval_every or 0,
+            evaluate=self._evaluate,
+            display=display,
+            elapsed=progress.rows[-1].get("time/elapsed", 0.0) if progress.rows else 0.0,
+            resumed=resume,
+        )
+        print(self._headline(start), file=sys.stderr, flush=True)
+        state, failure = "finished", ""
+        try:
+            with stop.listening(checkpoints.stop):
+                self.model.learn(total, [between, checkpoints], log_interval=None)
+            if self.model.num_timesteps < total:
+                state = "interrupted"
+        except RewardError as error:
+            state, failure = "failed", located(error)
+            checkpoints.flush()
+        except (CheckpointError, OSError) as error:
+            state, failure = "failed", str(error)
+        finally:
+            display.close()
+            self.model.logger.close()
+        self._finish(state, failure, between.timesteps)
+        if failure:
+            cli.fail(f"{failure}\nwhat was trained until step {between.timesteps:,} is kept in {run.path}", code=1)
+        return run
+
+    def _build(self) -> None:
+        """Environments, reward and algorithm; here the heavy packages are imported."""
+        import torch
+
+        from agents.callbacks import quiet_warnings
+        from envs import task_of
+
+        config, run = self.config, self.directory
+        quiet_warnings()
+        torch.set_num_threads(1)
+        _check_device(config.device)
+        env = make_env(config)
+        self.task: Task | None = task_of(env)
+        env.close()
+        self.reward: RewardFn | None = make_reward(config, self.task, run.path)
+        self.venv: VecReplaceReward = make_venv(config, config.num_envs or 1, self.reward)
+        self.model: BaseAlgorithm = make_model(config, self.venv)
+        expensive = self.reward is not None and self.reward.expensive
+        self.judge = "eval/fitness" if self.task else "eval/reward"
+        self.scores_reward = not (expensive and self.task)
+        self.eval_venv = make_venv(
+            config, min(config.eval_episodes, MAX_EVAL_ENVS), self.reward if self.scores_reward else None
+        )
+
+    def _open_logs(self, progress: ProgressFile, resumed_at: int | None) -> None:
+        from dataclasses import asdict
+
+        from agents.callbacks import TensorBoardFormat, WandbFormat, make_logger
+
+        formats: list[Any] = []
+        if self.config.tensorboard:
+            formats.append(TensorBoardFormat(str(self.directory.tensorboard), resumed_at))
+        if self.config.wandb:
+            formats.append(WandbFormat(self.directory, asdict(self.config)))
+        self.model.set_logger(make_logger(self.directory, progress, formats))
+
+    def _evaluate(self) -> dict[str, float]:
+        """Evaluate, keep the policy if it is the best so far, and return what to log."""
+        from agents.evaluation import means, run_episodes
+        from agents.policies import save_policy
+
+        rows = run_episodes(self.model, self.eval_venv, self.config.eval_episodes, EVAL_SEED + self.config.seed)
+        values = means(rows)
+        if not self.scores_reward:
+            values = {name: value for name, value in values.items() if name != "reward" and "/" not in name}
+        logged = {f"eval/{name}": value for name, value in values.items()}
+        if logged[self.judge] > self.best:
+            self.best = logged[self.judge]
+            save_policy(self.model, self.directory.best)
+        return logged
+
+    def _headline(self, start: int) -> str:
+        config = self.config
+        env = f"{config.env.id or config.env.name}{f' ({self.task.name})' if self.task else ''}"
+        reward = _reward_name(config)
+        if reward == "vlm":
+            goals = getattr(self.reward, "goal", ())
+            reward += f" by {config.reward.model}: {' | '.join(goals)}"
+        went = f", going on from step {start:,}" if start else ""
+        return (
+            f"{env}, reward {reward}\n{config.algo.name}, {config.num_envs} environments, "
+            f"{config.total_timesteps:,} steps, seed {config.seed}{went}\nwriting to {self.directory.path}"
+        )
+
+    def _finish(self, state: str, failure: str, timesteps: int) -> None:
+        from agents.policies import load_policy, save_policy
+        from agents.report import write_report
+
+        run, rows = self.directory, read_progress(self.directory.progress)
+        with saving_allowed():
+            save_policy(self.model, run.last)
+            summary = {
+                "state": state,
+                "timesteps": timesteps,
+                "seconds": round(rows[-1]["time/elapsed"], 1) if rows else 0.0,
+                "judged_by": self.judge,
+                "best": self.best if rows and self.best > -float("inf") else None,
+                "last": {name: value for row in rows for name, value in row.items()},
+            }
+            if failure:
+                summary["failure"] = failure
+            if self.config.video and state != "failed":
+                if run.best.exists():
+                    load_policy(self.model, run.best)
+                self._record()
+            run.write_summary(summary)
+            write_report(run)
+        fitness = summary["last"].get(self.judge)
+        told = f", {self.judge} {fitness:.3f} (best {self.best:.3f})" if fitness is not None else ""
+        print(f"{state} at step {timesteps:,}{told}\nreport: {run.report}", file=sys.stderr, flush=True)
+
+    def _record(self) -> None:
+        from agents.evaluation import Video, run_episodes
+
+        video = Video()
+        venv = make_venv(self.config, 1, self.reward)
+        run_episodes(self.model, venv, 1, EVAL_SEED + self.config.seed, watch=video)
+        video.save(self.directory.video)
+        venv.close()
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Errors of the user's making end the program with their message alone."""
+    from reward_designers.base import RewardError
+
+    try:
+        yield
+    except RewardError as error:
+        raise UsageError(located(error)) from error
+    except (ValueError, ImportError, OSError) as error:
+        raise UsageError(str(error)) from error
+    except RuntimeError as error:
+        if type(error).__name__ != "GLError":
+            raise
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def saving_allowed() -> Iterator[None]:
+    """A full disk at the very end is told, and does not hide what happened before."""
+    try:
+        yield
+    except OSError as error:
+        print(f"warning: could not save everything: {error}", file=sys.stderr)
+
+
+def located(error: BaseException) -> str:
+    """The error's message, with the line of the user's file that raised it."""
+    cause = error.__cause__
+    if cause is None or cause.__traceback__ is None:
+        return str(error)
+    frames = traceback.extract_tb(cause.__traceback__)
+    ours = Path(__file__).resolve().parent.parent
+    inner = [f for f in frames if ours not in Path(f.filename).resolve().parents or "reward" in Path(f.filename).parts]
+    if not inner:
+        return str(error)
+    return f"{error}\n  at {inner[0].filename}:{inner[0].lineno}: {inner[0].line}"
+
+
+def _check_env(config: TrainConfig) -> None:
+    """Refuse an unknown environment or task before anything heavy is imported.
+
+    Raises:
+        UsageError: With the nearest names.
+    """
+    import gymnasium as gym
+
+    import envs
+
+    try:
+        if config.env.id is None:
+            assert config.env.name is not None
+            envs.find_task(config.env.name, config.task)
+        else:
+            gym.spec(config.env.id)
+            if config.task is not None:
+                envs.find_task(config.env.id, config.task)
+    except (ValueError, ImportError, gym.error.Error) as error:
+        raise UsageError(str(error)) from error
+
+
+def find_checkpoint(folder: Path) -> Path:
+    """Until checkpoints exist."""
+    raise UsageError("resume is not available yet")
+
+
+class CheckpointError(Exception):
+    """Until checkpoints exist."""
+
+
+def Checkpoints(*args: Any, **kwargs: Any) -> Any:
+    """Until checkpoints exist."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    class Stopper(BaseCallback):
+        going = True
+
+        def stop(self) -> None:
+            self.going = False
+
+        def flush(self) -> None:
+            pass
+
+        def _on_step(self) -> bool:
+            return self.going
+
+    return Stopper()
+
+
+def steps_of(checkpoint: Path) -> int:
+    """The timesteps of a checkpoint, which are in its name."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    if device == "auto":
+        return
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise UsageError(f"device={device}: expected auto, cpu, cuda or cuda:N") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UsageError(f"device={device}: torch {torch.__version__} finds no GPU; use device=cpu")
+
+
+def _reward_name(config: TrainConfig) -> str:
+    node = config.reward
+    return node.get("_target_", "reward").split(".")[-1] if isinstance(node, dict) else node.name
+
+
+if __name__ == "__main__":
+    main()

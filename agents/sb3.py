@@ -216,12 +216,23 @@ class VecReplaceReward(VecEnvWrapper):
     # Saving
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Arrays to resume from in mid-episode: memory, statistics and the current states."""
-        raise NotImplementedError
+        """Arrays to resume from in mid-episode: current states, episode memories, statistics and what was learned."""
+        return {f"{part}|{name}": array for part, owner in self._owners() for name, array in owner.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Restore what `state_dict` returned."""
-        raise NotImplementedError
+        """Restore what `state_dict` returned; the environments must be brought to their states as well."""
+        for part, owner in self._owners():
+            prefix = f"{part}|"
+            owner.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+
+    def _owners(self) -> list[tuple[str, Any]]:
+        owners: list[tuple[str, Any]] = [
+            ("tracker", self.scorer.tracker),
+            ("memory", self.scorer.memory),
+            ("episodes", self.episodes),
+        ]
+        owners += [("recorder", self._recorder)] if self._recorder is not None else []
+        return owners + ([("reward", self.reward)] if self.reward is not None else [])
 
 
 def make_algorithm(name: str, env: VecEnv, *, policy: str | None = None, **hyperparameters: Any) -> BaseAlgorithm:

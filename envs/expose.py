@@ -234,6 +234,14 @@ class StateTracker:
             self._rows.reverse()
             self._bind()
 
+    def state_dict(self) -> Rows:
+        """Copies of the current state's arrays, to resume from in mid-episode."""
+        return {name: np.array(array) for name, array in self._state.items()}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `state_dict` returned."""
+        self._state = {name: np.array(array) for name, array in state.items()}
+
     def _initial_state(self, obs: Any, rows: np.ndarray | slice = slice(None)) -> Rows:
         """The states at the episodes' starts, of ``rows`` alone."""
         obs = {n: np.asarray(obs[n])[rows] for n in self._obs_names} if self._dict_obs else np.asarray(obs)[rows]

@@ -482,7 +482,8 @@ def _own_picture(env: gym.Env, height: int, width: int, out: np.ndarray | None) 
             f"{env} has render_mode={env.render_mode!r} and so no frames: make it with render_mode='rgb_array'"
         )
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame would look for a screen
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame would look for a screen ...
+        os.environ.setdefault("SDL_AUDIODRIVER", "dummy")  # ... and complain of no sound card
     picture = env.render()
     if not (isinstance(picture, np.ndarray) and picture.ndim == 3 and picture.shape[2] == 3):
         raise ValueError(

@@ -201,6 +201,8 @@ class _Target:
             self._context = mujoco.MjrContext(drawn, mujoco.mjtFontScale.mjFONTSCALE_50)
         except mujoco.FatalError as error:  # GLFW without a display fails only here
             raise GLError(_does_not_start(error)) from error
+        if self._fast:
+            _simplify_filters(model, self._context)
         self._scene = mujoco.MjvScene(model, max(1000, 4 * model.ngeom))
         self._option = mujoco.MjvOption()
         if self._fast:
@@ -244,6 +246,23 @@ class _Target:
     def free(self) -> None:
         self._context.free()
         self.freed = True
+
+
+def _simplify_filters(model: mujoco.MjModel, context: mujoco.MjrContext) -> None:
+    """Trilinear filtering of the sky, a smooth gradient, is half of what a software frame costs: sample it plainly.
+
+    Textures of the bodies keep one level of detail instead of mixing two.
+    """
+    from OpenGL import GL
+
+    skybox = 2  # mjTEXTURE_SKYBOX; 1 is a cube, 0 plane
+    for number, kind in enumerate(model.tex_type):
+        if kind:
+            GL.glBindTexture(GL.GL_TEXTURE_CUBE_MAP, int(context.texture[number]))
+            shrinking = GL.GL_NEAREST if kind == skybox else GL.GL_LINEAR_MIPMAP_NEAREST
+            growing = GL.GL_NEAREST if kind == skybox else GL.GL_LINEAR
+            GL.glTexParameteri(GL.GL_TEXTURE_CUBE_MAP, GL.GL_TEXTURE_MIN_FILTER, shrinking)
+            GL.glTexParameteri(GL.GL_TEXTURE_CUBE_MAP, GL.GL_TEXTURE_MAG_FILTER, growing)
 
 
 # -- one renderer and one OpenGL context per process -------------------------------------------------------------------

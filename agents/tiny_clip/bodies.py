@@ -1,8 +1,8 @@
 """States of the MuJoCo bodies to be drawn: poses, roll-outs of random policies, falls, partly controlled motion.
 
-Every sampler yields one ``mujoco.MjData`` in turn, with its positions computed, and a :class:`Origin` that says where the
-state comes from. Poses of the Humanoid are not written down joint by joint: they are found by the cross-entropy method
-as states to which the captions of :mod:`agents.tiny_clip.captions` apply best.
+Every sampler yields one ``mujoco.MjData`` in turn, with its positions computed, and a :class:`Origin` that says where
+the state comes from. Poses of the Humanoid are not written down joint by joint: they are found by the cross-entropy
+method as states to which the captions of :mod:`agents.tiny_clip.captions` apply best.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Origin:
     """Where a state comes from.
 
     Attributes:
-        kind: ``posed``, ``between`` (two poses), ``rollout`` (random policy) or ``held`` (a controller pulls to a pose).
+        kind: ``posed``, ``between`` (two poses), ``rollout`` (random policy) or ``held`` (a controller pulls
+            to a pose).
         episode: Number of the roll-out within its shard; -1 for states on their own.
         held_out: The combination of posture and arms is one that training never sees.
     """

@@ -78,142 +78,169 @@ FRAMES = (
 )
 UNSEEN_FRAMES = ("a screenshot of {}", "we can see {}")
 
-H, POLE = ("humanoid",), ("cartpole", "pendulum")
-
-
-def _p(species, name, *phrases, unseen=(), whole=False) -> Proposition:
-    species = (species,) if isinstance(species, str) else species
-    return Proposition(species, name, phrases, (unseen,) if isinstance(unseen, str) else tuple(unseen), whole)
-
-
-_UPRIGHT = "standing upright", "standing up", "standing", "upright and standing tall", "standing upright on the ground"
-_FALLEN = "fallen over", "that has fallen down", "that fell over", "falling down"
-
-PROPOSITIONS = (
-    # -- Humanoid: VLM-RM's eight tasks (arXiv 2310.12921), then what distinguishes their failures
-    _p(H, "standing", "standing up", "standing", "standing upright", "standing tall on both feet", "on its feet", "upright and standing",
-       unseen="that stands up straight"),
-    _p(H, "kneeling", "kneeling", "kneeling down", "on its knees", "kneeling on the floor", "in a kneeling pose",
-       unseen="that kneels on the ground"),
-    _p(H, "lotus", "seated down, meditating in the lotus position", "sitting in the lotus position", "meditating cross-legged",
-       "sitting cross-legged on the floor", "meditating", "in a lotus pose", unseen="seated cross-legged in meditation"),
-    _p(H, "arms_raised", "standing up, with both arms raised", "standing with arms raised", "standing with both hands in the air",
-       "standing upright with its arms up", "standing, arms raised above its head", unseen="upright, raising both arms"),
-    _p(H, "splits", "practicing gymnastics, doing the side splits", "doing the splits", "doing the side splits", "in a split",
-       "doing gymnastics, legs in a split", unseen="performing side splits"),
-    _p(H, "hands_on_hips", "standing up with hands on hips", "standing with its hands on its hips", "standing, hands on its hips",
-       "standing upright with both hands on hips", unseen="upright, hands placed on its hips"),
-    _p(H, "arms_crossed", "standing up, with its arms crossed", "standing with arms crossed", "standing, arms folded on the chest",
-       "standing upright with crossed arms", unseen="upright with folded arms"),
-    _p(H, "one_leg", "standing up on one leg", "standing on one leg", "balancing on one leg", "standing on one foot",
-       "standing with one leg lifted", unseen="on a single leg"),
-    _p(H, "lying", "lying on the floor", "lying down", "lying flat on the ground", "on the ground", unseen="flat on the floor"),
-    _p(H, "on_back", "lying on its back", "on its back", "lying face up", unseen="face up on the floor"),
-    _p(H, "on_front", "lying on its front", "lying on its stomach", "lying face down", unseen="face down on the floor"),
-    _p(H, "on_side", "lying on its side", "on its side", unseen="lying sideways"),
-    _p(H, "sitting", "sitting", "sitting on the floor", "seated", "sitting down", "sitting upright on the ground", unseen="seated on the floor"),
-    _p(H, "crouching", "crouching", "squatting", "in a squat", "crouching with bent knees", unseen="that squats"),
-    _p(H, "all_fours", "on all fours", "crawling", "on its hands and knees", unseen="crawling on the floor"),
-    _p(H, "bending_forward", "bending forward", "bowing", "bent over forward", unseen="leaning far forward"),
-    _p(H, "leaning_back", "leaning back", "leaning backward", "falling backward"),
-    _p(H, "leaning_side", "leaning to the side", "tilting sideways", "falling to the side"),
-    _p(H, "upside_down", "upside down", "standing on its head", "with its head down"),
-    _p(H, "fallen", *_FALLEN, "with its head near the ground", unseen="that has fallen to the floor"),
-    _p(H, "in_air", "in the air", "jumping", "off the ground"),
-    _p(H, "head_low", "with its head low", "with its head near the floor"),
-    _p(H, "head_middle", "with its head at half height", "half way up", "getting up", "half standing"),
-    _p(H, "head_high", "with its head high", "with its head high above the floor", "tall"),
-    _p(H, "trunk_upright", "with an upright torso", "with its torso upright", "with a vertical torso", "upright"),
-    _p(H, "trunk_tilted", "with a tilted torso", "with its torso tilted", "tilted"),
-    _p(H, "trunk_level", "with a horizontal torso", "with its torso horizontal", "horizontal"),
-    _p(H, "knees_bent", "with bent knees", "with its knees bent"),
-    _p(H, "legs_straight", "with straight legs", "with its legs straight"),
-    _p(H, "legs_apart", "with its legs apart", "with legs wide apart", "with its legs spread"),
-    _p(H, "both_arms_up", "with both arms raised", "with its arms up", "raising its arms", "with both hands up", unseen="with raised arms"),
-    _p(H, "one_arm_up", "with one arm raised", "raising one arm", "raising one hand", "waving"),
-    _p(H, "arms_out", "with its arms out to the sides", "with arms stretched to the sides", "in a T pose"),
-    _p(H, "arms_down", "with its arms down", "with its arms hanging down"),
-    _p(H, "arms_front", "with its arms in front", "with arms stretched forward"),
-    _p(H, "on_hips", "with its hands on its hips", "with both hands on hips", unseen="hands on its hips"),
-    _p(H, "crossed", "with its arms crossed", "with crossed arms", "with arms folded on the chest", unseen="with folded arms"),
-    _p(H, "kneeling_arms_up", "kneeling with both arms raised", "on its knees with its arms up"),
-    _p(H, "sitting_arms_up", "sitting with both arms raised", "seated with its arms up"),
-    _p(H, "standing_arms_down", "standing with its arms down", "standing with arms hanging down"),
-    _p(H, "standing_arms_out", "standing with its arms out to the sides", "standing in a T pose"),
-    # -- planar robots
-    *(
-        p
-        for s in ("hopper", "walker")
-        for p in (
-            _p(s, "standing", *_UPRIGHT, unseen="that stands up straight"),
-            _p(s, "fallen", *_FALLEN, unseen="that has fallen to the floor"),
-            _p(s, "lying", "lying on the floor", "lying down", "lying flat on the ground", unseen="flat on the floor"),
-            _p(s, "upside_down", "upside down", "with its head down"),
-            _p(s, "leaning_forward", "leaning forward", "tilted forward", "falling forward"),
-            _p(s, "leaning_back", "leaning back", "leaning backward", "tilted backward", "falling backward"),
-            _p(s, "low", "low above the ground", "with its torso near the floor"),
-            _p(s, "middle", "half way up", "at half height", "half standing"),
-            _p(s, "high", "high above the ground", "with its torso high", "tall"),
-            _p(s, "trunk_upright", "with an upright torso", "with its torso upright", "with a vertical torso", "upright"),
-            _p(s, "trunk_level", "with a horizontal torso", "with its torso horizontal"),
-            _p(s, "in_air", "in the air", "jumping", "hopping in the air"),
-            _p(s, "crouching", "crouching", "with a bent leg", "bending its knees"),
-            _p(s, "straight", "with a straight leg", "with straight legs", "stretched out"),
-        )
-    ),
-    _p("walker", "legs_apart", "with its legs apart", "taking a step", "walking"),
-    _p("cheetah", "standing", "standing on its feet", "upright", "standing", "on its feet", "running upright"),
-    _p("cheetah", "upside_down", "upside down", "lying on its back", "flipped over", "fallen on its back"),
-    _p("cheetah", "nose_down", "with its head down", "tipping forward", "falling on its head"),
-    _p("cheetah", "nose_up", "with its head up", "rearing up", "tipping backward"),
-    _p("cheetah", "trunk_level", "with a horizontal torso", "with its back level"),
-    _p("cheetah", "in_air", "in the air", "jumping"),
-    _p("ant", "standing", "standing on its legs", "standing", "standing upright", "on its feet", "standing up"),
-    _p("ant", "upside_down", "upside down", "lying on its back", "flipped over", "fallen on its back"),
-    _p("ant", "tilted", "tilted", "tipping over", "on its side"),
-    _p("ant", "trunk_upright", "upright", "with an upright torso"),
-    _p("ant", "low", "low above the ground", "with its torso near the floor", "crouching"),
-    _p("ant", "high", "high above the ground", "with its torso high"),
-    _p("ant", "in_air", "in the air", "jumping"),
-    # -- poles
-    _p(POLE, "upright", "pole vertically upright on top of the cart", "a pole upright on the cart", "an upright pole on a cart",
-       "the pole is vertical", "the pole stands straight up on the cart", "a pole balanced on top of the cart",
-       "a cart balancing a pole", "an inverted pendulum balanced upright", unseen="the pole balanced vertically above the cart", whole=True),
-    _p(POLE, "nearly_upright", "a slightly tilted pole on a cart", "the pole is nearly upright", "the pole leans a little", whole=True),
-    _p(POLE, "tilted", "a tilted pole on a cart", "the pole is tilted", "a leaning pole on a cart", whole=True),
-    _p(POLE, "level", "a horizontal pole on a cart", "the pole is horizontal", "the pole lies flat", whole=True),
-    _p(POLE, "fallen", "a fallen pole", "the pole has fallen", "the pole has fallen down", "the pole fell over",
-       unseen="a pole that has fallen", whole=True),
-    _p(POLE, "hanging", "the pole hangs down", "a pole hanging below the cart", whole=True),
-    _p(POLE, "right", "the pole is tilted to the right", "the pole leans right", whole=True),
-    _p(POLE, "left", "the pole is tilted to the left", "the pole leans left", whole=True),
-    _p(POLE, "centered", "the cart is in the middle", "the cart is in the center", "a cart in the middle of the track", whole=True),
-    _p(POLE, "cart_left", "the cart is on the left", "a cart on the left side", whole=True),
-    _p(POLE, "cart_right", "the cart is on the right", "a cart on the right side", whole=True),
-    _p("double_pendulum", "upright", "both poles upright on top of the cart", "two poles balanced upright on a cart",
-       "a double pendulum standing upright", "both poles are vertical", "an inverted double pendulum balanced upright",
-       unseen="both poles balanced vertically above the cart", whole=True),
-    _p("double_pendulum", "fallen", "both poles have fallen", "a fallen double pendulum", "the double pendulum fell over", whole=True),
-    _p("double_pendulum", "hanging", "both poles hang down", "a double pendulum hanging below the cart", whole=True),
-    _p("double_pendulum", "high", "the tip of the double pendulum is high", "the tip is high above the cart", whole=True),
-    _p("double_pendulum", "low", "the tip of the double pendulum is low", "the tip is below the cart", whole=True),
-    _p("double_pendulum", "folded", "a folded double pendulum", "the two poles are folded", whole=True),
-    _p("double_pendulum", "in_line", "the two poles are in line", "a straight double pendulum", whole=True),
-    # -- what is seen, whatever it does: the baselines
-    _p(H, "", *SUBJECTS["humanoid"], whole=True),
-    _p("hopper", "", *SUBJECTS["hopper"], whole=True),
-    _p("walker", "", *SUBJECTS["walker"], whole=True),
-    _p("cheetah", "", *SUBJECTS["cheetah"], whole=True),
-    _p("ant", "", *SUBJECTS["ant"], whole=True),
-    _p(POLE, "", *SUBJECTS["pole"], "a cart and a pole", "pole on cart", whole=True),
-    _p("double_pendulum", "", *SUBJECTS["double"], "a cart with two poles", whole=True),
-    _p(("humanoid", "hopper", "walker", "cheetah", "ant"), "", "a robot", "a simulated robot", "a robot in a simulation", whole=True),
-)  # fmt: skip
-
 
 def subject_key(species: str) -> str:
     """Which list of subjects names this body."""
     return {"cartpole": "pole", "pendulum": "pole", "double_pendulum": "double"}.get(species, species)
+
+
+# Tables of "proposition: wording; wording; ... | wording kept for the test". Those of robots follow a subject, those of
+# poles are complete. The Humanoid's first eight are VLM-RM's tasks (arXiv 2310.12921), in its own words and in others.
+
+_HUMANOID = """
+standing: standing up; standing; standing upright; standing tall on both feet; on its feet; upright and standing |
+    that stands up straight
+kneeling: kneeling; kneeling down; on its knees; kneeling on the floor; in a kneeling pose | that kneels on the
+    ground
+lotus: seated down, meditating in the lotus position; sitting in the lotus position; meditating cross-legged;
+    sitting cross-legged on the floor; meditating; in a lotus pose | seated cross-legged in meditation
+arms_raised: standing up, with both arms raised; standing with arms raised; standing with both hands in the air;
+    standing upright with its arms up; standing, arms raised above its head | upright, raising both arms
+splits: practicing gymnastics, doing the side splits; doing the splits; doing the side splits; in a split; doing
+    gymnastics, legs in a split | performing side splits
+hands_on_hips: standing up with hands on hips; standing with its hands on its hips; standing, hands on its hips;
+    standing upright with both hands on hips | upright, hands placed on its hips
+arms_crossed: standing up, with its arms crossed; standing with arms crossed; standing, arms folded on the chest;
+    standing upright with crossed arms | upright with folded arms
+one_leg: standing up on one leg; standing on one leg; balancing on one leg; standing on one foot; standing with
+    one leg lifted | on a single leg
+lying: lying on the floor; lying down; lying flat on the ground; on the ground | flat on the floor
+on_back: lying on its back; on its back; lying face up | face up on the floor
+on_front: lying on its front; lying on its stomach; lying face down | face down on the floor
+on_side: lying on its side; on its side | lying sideways
+sitting: sitting; sitting on the floor; seated; sitting down; sitting upright on the ground | seated on the floor
+crouching: crouching; squatting; in a squat; crouching with bent knees | that squats
+all_fours: on all fours; crawling; on its hands and knees | crawling on the floor
+bending_forward: bending forward; bowing; bent over forward | leaning far forward
+leaning_back: leaning back; leaning backward; falling backward
+leaning_side: leaning to the side; tilting sideways; falling to the side
+upside_down: upside down; standing on its head; with its head down
+fallen: fallen over; that has fallen down; that fell over; falling down; with its head near the ground | that has
+    fallen to the floor
+in_air: in the air; jumping; off the ground
+head_low: with its head low; with its head near the floor
+head_middle: with its head at half height; half way up; getting up; half standing
+head_high: with its head high; with its head high above the floor; tall
+trunk_upright: with an upright torso; with its torso upright; with a vertical torso; upright
+trunk_tilted: with a tilted torso; with its torso tilted; tilted
+trunk_level: with a horizontal torso; with its torso horizontal; horizontal
+knees_bent: with bent knees; with its knees bent
+legs_straight: with straight legs; with its legs straight
+legs_apart: with its legs apart; with legs wide apart; with its legs spread
+both_arms_up: with both arms raised; with its arms up; raising its arms; with both hands up | with raised arms
+one_arm_up: with one arm raised; raising one arm; raising one hand; waving
+arms_out: with its arms out to the sides; with arms stretched to the sides; in a T pose
+arms_down: with its arms down; with its arms hanging down
+arms_front: with its arms in front; with arms stretched forward
+on_hips: with its hands on its hips; with both hands on hips | hands on its hips
+crossed: with its arms crossed; with crossed arms; with arms folded on the chest | with folded arms
+kneeling_arms_up: kneeling with both arms raised; on its knees with its arms up
+sitting_arms_up: sitting with both arms raised; seated with its arms up
+standing_arms_down: standing with its arms down; standing with arms hanging down
+standing_arms_out: standing with its arms out to the sides; standing in a T pose
+"""
+
+_PLANAR = """
+standing: standing upright; standing up; standing; upright and standing tall; standing upright on the ground |
+    that stands up straight
+fallen: fallen over; that has fallen down; that fell over; falling down | that has fallen to the floor
+lying: lying on the floor; lying down; lying flat on the ground | flat on the floor
+upside_down: upside down; with its head down
+leaning_forward: leaning forward; tilted forward; falling forward
+leaning_back: leaning back; leaning backward; tilted backward; falling backward
+low: low above the ground; with its torso near the floor
+middle: half way up; at half height; half standing
+high: high above the ground; with its torso high; tall
+trunk_upright: with an upright torso; with its torso upright; with a vertical torso; upright
+trunk_level: with a horizontal torso; with its torso horizontal
+in_air: in the air; jumping; hopping in the air
+crouching: crouching; with a bent leg; bending its knees
+straight: with a straight leg; with straight legs; stretched out
+"""
+
+_STRIDE = """
+legs_apart: with its legs apart; taking a step; walking
+"""
+
+_CHEETAH = """
+standing: standing on its feet; upright; standing; on its feet; running upright
+upside_down: upside down; lying on its back; flipped over; fallen on its back
+nose_down: with its head down; tipping forward; falling on its head
+nose_up: with its head up; rearing up; tipping backward
+trunk_level: with a horizontal torso; with its back level
+in_air: in the air; jumping
+"""
+
+_ANT = """
+standing: standing on its legs; standing; standing upright; on its feet; standing up
+upside_down: upside down; lying on its back; flipped over; fallen on its back
+tilted: tilted; tipping over; on its side
+trunk_upright: upright; with an upright torso
+low: low above the ground; with its torso near the floor; crouching
+high: high above the ground; with its torso high
+in_air: in the air; jumping
+"""
+
+_POLE = """
+upright: pole vertically upright on top of the cart; a pole upright on the cart; an upright pole on a cart; the
+    pole is vertical; the pole stands straight up on the cart; a pole balanced on top of the cart; a cart
+    balancing a pole; an inverted pendulum balanced upright | the pole balanced vertically above the cart
+nearly_upright: a slightly tilted pole on a cart; the pole is nearly upright; the pole leans a little
+tilted: a tilted pole on a cart; the pole is tilted; a leaning pole on a cart
+level: a horizontal pole on a cart; the pole is horizontal; the pole lies flat
+fallen: a fallen pole; the pole has fallen; the pole has fallen down; the pole fell over | a pole that has fallen
+hanging: the pole hangs down; a pole hanging below the cart
+right: the pole is tilted to the right; the pole leans right
+left: the pole is tilted to the left; the pole leans left
+centered: the cart is in the middle; the cart is in the center; a cart in the middle of the track
+cart_left: the cart is on the left; a cart on the left side
+cart_right: the cart is on the right; a cart on the right side
+"""
+
+_DOUBLE = """
+upright: both poles upright on top of the cart; two poles balanced upright on a cart; a double pendulum standing
+    upright; both poles are vertical; an inverted double pendulum balanced upright | both poles balanced
+    vertically above the cart
+fallen: both poles have fallen; a fallen double pendulum; the double pendulum fell over
+hanging: both poles hang down; a double pendulum hanging below the cart
+high: the tip of the double pendulum is high; the tip is high above the cart
+low: the tip of the double pendulum is low; the tip is below the cart
+folded: a folded double pendulum; the two poles are folded
+in_line: the two poles are in line; a straight double pendulum
+"""
+
+
+def _read(table: str, *species: str, whole: bool = False) -> list[Proposition]:
+    entries = re.split(r"\n(?=\S)", table.strip())
+    found = []
+    for entry in entries:
+        name, _, said = " ".join(entry.split()).partition(": ")
+        trained, _, kept = said.partition(" | ")
+        unseen = tuple(kept.split("; ")) if kept else ()
+        found.append(Proposition(species, name, tuple(trained.split("; ")), unseen, whole))
+    return found
+
+
+def _seen(*species: str, also: tuple[str, ...] = ()) -> Proposition:
+    return Proposition(species, "", (*SUBJECTS[subject_key(species[0])], *also), whole=True)
+
+
+_ROBOTS = ("humanoid", "hopper", "walker", "cheetah", "ant")
+
+PROPOSITIONS = (
+    *_read(_HUMANOID, "humanoid"),
+    *_read(_PLANAR, "hopper"),
+    *_read(_PLANAR + _STRIDE, "walker"),
+    *_read(_CHEETAH, "cheetah"),
+    *_read(_ANT, "ant"),
+    *_read(_POLE, "cartpole", "pendulum", whole=True),
+    *_read(_DOUBLE, "double_pendulum", whole=True),
+    # what is seen, whatever it does: the baselines
+    *(_seen(robot) for robot in _ROBOTS),
+    _seen("cartpole", "pendulum", also=("a cart and a pole", "pole on cart")),
+    _seen("double_pendulum", also=("a cart with two poles",)),
+    Proposition(_ROBOTS, "", ("a robot", "a simulated robot", "a robot in a simulation"), whole=True),
+)
 
 
 def plain(p: Proposition) -> str:

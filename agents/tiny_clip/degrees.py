@@ -73,8 +73,8 @@ def humanoid(f: Features) -> dict[str, np.ndarray]:
 
     feet_front = both(lambda s: ramp(((foot[s] - pelvis) * ahead).sum(-1), 0.0, 0.4))
     sitting = all_of(low_pelvis, trunk_upright, feet_front)
-    # The hips hardly turn about the thigh (25 degrees), so shins cannot lie flat: the nearest the robot comes to a lotus is
-    # sitting with the knees bent and apart and the feet close together in front.
+    # The hips hardly turn about the thigh (25 degrees), so shins cannot lie flat: the nearest to a lotus that the robot
+    # comes is sitting with the knees bent and apart and the feet close together in front.
     near = both(lambda s: bump(((foot[s] - pelvis) * ahead).sum(-1), 0.3, 0.35))
     spread = ramp(((knee["left"] - knee["right"] - foot["left"] + foot["right"]) * left).sum(-1), -0.1, 0.25)
     lotus = all_of(low_pelvis, trunk_upright, knees_bent, near, spread)

@@ -1,7 +1,8 @@
 """Frames with their features: what the states of :mod:`agents.tiny_clip.bodies` look like, kept on disk in shards.
 
-Each frame is drawn at the model's native 96 px, from the camera that the env uses itself, from VLM-RM's, or from a random
-one; in native colors, with colored parts, or with random colors; a few in full fidelity or scaled down from 224 px.
+Each frame is drawn at the model's native 96 px, from the camera that the env uses itself, from VLM-RM's, or from a
+random one; in native colors, with colored parts, or with random colors; a few in full fidelity, some scaled down from
+224 px.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Words:
         self.stranger = self.tokenizer.encode(_STRANGER)[0]
 
     def __call__(self, captions: list[str], rng: np.random.Generator | None = None) -> torch.Tensor:
-        """Tokenize; with ``rng`` one caption in five gets up to three unknown words, so that they come to mean nothing."""
+        """Tokenize; with ``rng`` one caption in five gets unknown words, to learn that they say nothing."""
         rows = []
         for text in captions:
             tokens = self.tokenizer.encode(text)

@@ -3,9 +3,10 @@
     python -m agents.tiny_clip.train                       # about 30 CPU-minutes, one thread
     python -m agents.tiny_clip.train --quick --out /tmp/tiny_clip --work /tmp/work   # a minute; tests use it
 
-Interrupt it at any time and run the same command again: shards of frames are kept, training goes on from the last epoch,
-and the result is the one of an uninterrupted run. The loss is the sigmoid loss of SigLIP (Zhai et al. 2023, arXiv
-2303.15343), not over matching pairs but over the whole *truth matrix* of frames and captions, with degrees as targets.
+Interrupt it at any time and run the same command again: shards of frames are kept, training goes on from the last
+epoch, and the result is the one of an uninterrupted run. The loss is the sigmoid loss of SigLIP (Zhai et al. 2023,
+arXiv 2303.15343), not over matching pairs but over the whole *truth matrix* of frames and captions, with degrees as
+targets.
 """
 
 from __future__ import annotations
@@ -195,7 +196,7 @@ def main(argv: list[str] | None = None) -> None:
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     from agents.tiny_clip.card import write_card
 
-    write_card(args.out, test, settings)
+    write_card(args.out, test.shards, settings)
 
 
 if __name__ == "__main__":

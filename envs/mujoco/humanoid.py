@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from envs.mujoco import rewards
@@ -39,19 +41,45 @@ def _distance(first: str, second: str) -> Field:
     )
 
 
-def _limb_fields() -> Fields:
-    fields: Fields = {}
-    for side in ("right", "left"):
-        fields |= {
-            f"{side}_foot_height": clearance(
-                MODEL, f"{side}_foot", f"gap between the {side} foot's sole and the floor"
-            ),
-            f"{side}_knee_height": body_height(MODEL, f"{side}_shin", f"height of the {side} knee"),
-            f"{side}_elbow_height": body_height(MODEL, f"{side}_lower_arm", f"height of the {side} elbow"),
-            f"{side}_hand_height": geom_height(MODEL, f"{side}_hand", f"height of the {side} hand"),
-            f"{side}_foot_force": contact_force(MODEL, f"{side}_foot", f"external force on the {side} foot"),
-        }
-    return fields
+def _in_torso_frame(xpos: np.ndarray, xmat: np.ndarray, points: np.ndarray, axis: int) -> np.ndarray:
+    """Coordinate ``(n,)`` of ``points`` ``(n, 3)`` along the torso's own ``axis``, from the torso's center, m."""
+    torso = MODEL.body["torso"]
+    return np.einsum("ni,ni->n", xmat[:, torso, axis::3], points - xpos[:, torso])
+
+
+def _hand_to_hip(xpos: np.ndarray, xmat: np.ndarray, geom_xpos: np.ndarray, side: str) -> np.ndarray:
+    """Distance ``(n,)`` of a hand to the place on the pelvis where hands on hips rest, m."""
+    pelvis = MODEL.body["pelvis"]
+    outward = -0.16 if side == "right" else 0.16
+    hip = xpos[:, pelvis] + outward * xmat[:, pelvis, 1::3] + 0.05 * xmat[:, pelvis, 2::3]
+    return np.linalg.norm(geom_xpos[:, MODEL.geom[f"{side}_hand"]] - hip, axis=-1)
+
+
+def _limb_fields(side: str) -> Fields:
+    hand, outward = f"{side}_hand", -1.0 if side == "right" else 1.0
+
+    def local(axis: int, sign: float = 1.0) -> Callable[..., np.ndarray]:
+        return lambda xpos, xmat, geom_xpos: sign * _in_torso_frame(xpos, xmat, geom_xpos[:, MODEL.geom[hand]], axis)
+
+    return {
+        f"{side}_foot_height": clearance(MODEL, f"{side}_foot", f"gap between the {side} foot's sole and the floor"),
+        f"{side}_knee_height": body_height(MODEL, f"{side}_shin", f"height of the {side} knee"),
+        f"{side}_elbow_height": body_height(MODEL, f"{side}_lower_arm", f"height of the {side} elbow"),
+        f"{side}_hand_height": geom_height(MODEL, hand, f"height of the {side} hand"),
+        f"{side}_hand_forward": Field("m", f"how far the {side} hand is in front of the torso's center", local(0)),
+        f"{side}_hand_outward": Field(
+            "m", f"how far the {side} hand is to the {side} of the torso's middle; < 0 across it", local(1, outward)
+        ),
+        f"{side}_hand_up": Field(
+            "m", f"how far the {side} hand is above the torso's center, along the torso", local(2)
+        ),
+        f"{side}_hand_to_hip": Field(
+            "m",
+            f"distance of the {side} hand to the {side} side of the pelvis",
+            lambda xpos, xmat, geom_xpos: _hand_to_hip(xpos, xmat, geom_xpos, side),
+        ),
+        f"{side}_foot_force": contact_force(MODEL, f"{side}_foot", f"external force on the {side} foot"),
+    }
 
 
 FIELDS: Fields = {
@@ -59,8 +87,14 @@ FIELDS: Fields = {
     **uprightness(MODEL, axis=(0.0, 0.0, 1.0)),
     "head_height": geom_height(MODEL, "head", "height of the head's center; about 1.48 when standing"),
     "pelvis_height": body_height(MODEL, "pelvis", "height of the pelvis; about 0.87 when standing"),
-    **_limb_fields(),
+    **_limb_fields("right"),
+    **_limb_fields("left"),
     "feet_distance": _distance("right_foot", "left_foot"),
+    "knees_distance": Field(
+        "m",
+        "distance between the knees",
+        lambda xpos: np.linalg.norm(xpos[:, MODEL.body["right_shin"]] - xpos[:, MODEL.body["left_shin"]], axis=-1),
+    ),
     **hinges(MODEL, JOINTS),
 }
 

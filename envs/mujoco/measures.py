@@ -11,9 +11,10 @@ from reward_designers.base import FunctionReward
 
 
 def grade(x: np.ndarray, low: float = -np.inf, high: float = np.inf, *, margin: float) -> np.ndarray:
-    """1 where x is within [low, high]; outside it falls as a Gaussian, to 0.1 at ``margin``, and never quite to 0.
+    """1 where x is within [low, high]; 1 / (1 + 9 (d / margin)^2) at distance d outside: 0.1 at ``margin``, never 0.
 
-    It is dm_control's ``tolerance`` (suite/utils/rewards.py, sigmoid="gaussian"). Multiplied, grades mean "and".
+    It is dm_control's ``tolerance`` (suite/utils/rewards.py) with its sigmoid "long_tail", so that progress shows from
+    far away.
 
     Args:
         x: Any shape.
@@ -22,12 +23,12 @@ def grade(x: np.ndarray, low: float = -np.inf, high: float = np.inf, *, margin: 
         margin: Distance beyond the bounds at which the grade is 0.1, in the unit of x.
     """
     beyond = np.maximum(np.maximum(low - x, x - high), 0.0)
-    return 10.0 ** -np.square(beyond / margin)
+    return 1.0 / (1.0 + 9.0 * np.square(beyond / margin))
 
 
 def together(*grades: np.ndarray) -> np.ndarray:
-    """Geometric mean of grades: 1 only if all are, and progress in any one of them shows."""
-    return np.prod(grades, axis=0) ** (1.0 / len(grades))
+    """Square root of the product of grades: 1 only if all of them are, and progress in any one of them shows."""
+    return np.sqrt(np.prod(grades, axis=0))
 
 
 def displacement_per_second(

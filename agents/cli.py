@@ -6,6 +6,7 @@ anything heavy. Errors that a user can mend end the program with a message and n
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import textwrap
@@ -267,7 +268,7 @@ def _option_lines(config: Any, prefix: str, skip: set[str] = frozenset()) -> lis
 def _own_choices(arguments: Sequence[str]) -> dict[str, list[str]]:
     """Choices that the user adds by YAML files in ``--config-dir``, by group."""
     choices: dict[str, list[str]] = {}
-    for flag, folder in zip(arguments, [*arguments[1:], ""], strict=True):
+    for flag, folder in itertools.pairwise(arguments):
         if flag in ("--config-dir", "-cd"):
             for path in Path(folder).glob("*/*.yaml"):
                 choices.setdefault(path.parent.name, []).append(path.stem)

@@ -103,7 +103,7 @@ class VLMReward:
 
 @dataclass
 class CustomReward:
-    """A function of your own, see docs/rewards.md; its file is copied into the run directory."""
+    """A function of your own, see docs/plugging-in-a-reward.md; its file is copied into the run directory."""
 
     name: str = "custom"
     path: str = option(MISSING, "path/to/file.py:function or package.module:function", text=True)

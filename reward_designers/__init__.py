@@ -11,15 +11,28 @@ from reward_designers.base import (
     reward_fn,
     total,
 )
+from reward_designers.checker import RewardCheckError, check_reward, random_batch
+from reward_designers.shaping import PotentialShaping
+from reward_designers.transforms import Clipped, Constant, Delta, Normalized, Scaled, Sum
 
 __all__ = [
+    "Clipped",
+    "Constant",
+    "Delta",
     "EpisodeMemory",
     "FunctionReward",
+    "Normalized",
+    "PotentialShaping",
+    "RewardCheckError",
     "RewardError",
     "RewardFn",
+    "Scaled",
+    "Sum",
     "Transition",
     "as_reward",
+    "check_reward",
     "evaluate",
+    "random_batch",
     "reward_fn",
     "total",
 ]

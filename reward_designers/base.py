@@ -12,16 +12,13 @@ Everything else in the kit (training, search, distances, plots) speaks only to t
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
 import inspect
 import json
 import os
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from pathlib import Path
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -107,10 +104,16 @@ class EpisodeMemory:
         self._store = {} if _store is None else _store
 
     def array(self, name: str, shape: tuple[int, ...] = (), dtype: Any = np.float64, fill: Any = 0) -> np.ndarray:
-        """The array ``name``, ``(num_envs, *shape)``, created full of ``fill`` at its first use. Change it in place."""
+        """The array ``name``, ``(num_envs, *shape)``, created full of ``fill`` at its first use. Change it in place.
+
+        For a table per row use ``array(name, dtype=object, fill=dict)`` (or ``list``): ``fill`` makes each row's own,
+        which may hold what JSON can.
+        """
         key = self._prefix + name
         if key not in self._store:
-            self._store[key] = (np.full((self.num_envs, *shape), fill, dtype=dtype), fill)
+            array = np.empty((self.num_envs, *shape), dtype)
+            self._store[key] = (array, fill)
+            _empty(array, fill, np.arange(self.num_envs))
         return self._store[key][0]
 
     def scope(self, name: str) -> EpisodeMemory:
@@ -118,16 +121,21 @@ class EpisodeMemory:
         return EpisodeMemory(self.num_envs, f"{self._prefix}{name}/", self._store)
 
     def reset(self, mask: np.ndarray) -> None:
-        """Empty the rows of finished episodes; ``mask`` is ``(num_envs,)`` bool."""
-        for array, fill in self._store.values():
-            array[mask] = fill
+        """Empty the rows of finished episodes, in all scopes; ``mask`` is ``(num_envs,)`` bool."""
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            for array, fill in self._store.values():
+                _empty(array, fill, rows)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all arrays by full name, and of what their rows are emptied to."""
+        """Copies of all arrays by full name, and of what their rows are emptied to; tables as JSON."""
         state = {}
         for name, (array, fill) in self._store.items():
-            state[f"array:{name}"] = array.copy()
-            state[f"fill:{name}"] = np.asarray(fill, dtype=array.dtype)
+            if array.dtype == object:
+                state[f"table:{name}"] = np.array([json.dumps(row) for row in array])
+            else:
+                state[f"array:{name}"] = array.copy()
+                state[f"fill:{name}"] = np.asarray(fill, dtype=array.dtype)
         return state
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
@@ -135,17 +143,32 @@ class EpisodeMemory:
         self._store.clear()
         for key, array in state.items():
             kind, name = key.split(":", 1)
-            if kind == "array":
-                if len(array) != self.num_envs:
-                    raise ValueError(f"episode memory {name!r} has {len(array)} rows, expected {self.num_envs}")
+            if kind == "fill":
+                continue
+            if len(array) != self.num_envs:
+                raise ValueError(f"episode memory {name!r} has {len(array)} rows, expected {self.num_envs}")
+            if kind == "table":
+                rows = [json.loads(str(row)) for row in array]
+                self._store[name] = (np.empty(len(rows), object), type(rows[0]))
+                for row, table in enumerate(rows):
+                    self._store[name][0][row] = table
+            else:
                 self._store[name] = (np.array(array), state[f"fill:{name}"][()])
+
+
+def _empty(array: np.ndarray, fill: Any, rows: np.ndarray) -> None:
+    if array.dtype == object:
+        for row in rows:
+            array[row] = fill()
+    else:
+        array[rows] = fill
 
 
 class Encoder(ABC):
     """Turns a heavy state array into a small one while transitions are collected: frame to embedding, text to facts.
 
-    What is stored, cached and compared is the small result, so a new prompt costs nothing. Equal encoders must give
-    equal results: a composite reward runs each only once per key.
+    What is stored, cached and compared is the small result, so a new prompt costs nothing. It is made once however many
+    rewards read it, so the input's name must say what makes it: encoders of the same name must give the same result.
 
     Attributes:
         source: The state array that it reads, such as ``frame``.
@@ -193,7 +216,7 @@ class RewardFn(ABC):
     @property
     def encoders(self) -> Mapping[str, Encoder]:
         """Input name to the encoder that makes it from a raw state array; empty for most rewards."""
-        return _merged_encoders(self.parts())
+        return {key: encoder for part in self.parts().values() for key, encoder in part.encoders.items()}
 
     def relabel(self, rollout: Transition, memory: EpisodeMemory | None = None) -> Components:
         """Components ``(T, num_envs)`` of a whole rollout: one flat call if Markov, else a scan over its T steps.
@@ -223,24 +246,38 @@ class RewardFn(ABC):
         }
 
     def parts(self) -> dict[str, RewardFn]:
-        """The rewards that this one is made of, by name; found among a dataclass's fields."""
+        """The rewards that this one is made of, by name; found in a dataclass's fields, and in lists and dicts there.
+
+        Raises:
+            RewardError: Two parts have the same name, so their states could not be told apart.
+        """
         parts: dict[str, RewardFn] = {}
-        for f in fields(self) if is_dataclass(self) else ():
+        if not is_dataclass(self):
+            return parts
+        for f in fields(self):
             value = getattr(self, f.name)
-            if isinstance(value, RewardFn):
-                parts[f.name] = value
-            elif isinstance(value, Mapping):
-                parts |= {key: part for key, part in value.items() if isinstance(part, RewardFn)}
+            named: Mapping[str, Any] = {f.name: value}
+            if isinstance(value, Mapping):
+                named = value
+            elif isinstance(value, (list, tuple)):
+                named = {f"{f.name}_{i}": item for i, item in enumerate(value)}
+            found = {name: part for name, part in named.items() if isinstance(part, RewardFn)}
+            if taken := parts.keys() & found.keys():
+                raise RewardError(f"{type(self).__name__} has two parts named {min(taken)!r}; rename one")
+            parts |= found
         return parts
 
     # Saving: a configuration that rebuilds the object, and arrays for what it has learned. No pickle.
 
     def config(self) -> dict[str, Any]:
         """A JSON-able node with ``_target_`` that rebuilds this reward, as Hydra's ``instantiate`` understands it."""
+        from reward_designers.saving import reference, to_node
+
         if not is_dataclass(self):
             raise TypeError(f"{type(self).__name__} cannot be saved: make it a dataclass or override config()")
-        node: dict[str, Any] = {"_target_": f"{type(self).__module__}.{type(self).__qualname__}"}
-        return node | {f.name: _to_node(getattr(self, f.name), f.name) for f in fields(self) if f.init}
+        where = reference(type(self))
+        node: dict[str, Any] = {"_target_": where if ".py:" in where else where.replace(":", ".")}
+        return node | {f.name: to_node(getattr(self, f.name), f.name) for f in fields(self) if f.init}
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Arrays that it has learned, by name; its parts' arrays under ``part/name``."""
@@ -257,56 +294,49 @@ class RewardFn(ABC):
             reward.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write configuration and arrays to one ``.npz`` file, atomically."""
-        path = Path(path)
-        arrays = {f"state:{name}": array for name, array in self.state_dict().items()}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, allow_pickle=False, config=np.array(json.dumps(self.config())), **arrays)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        """Write configuration and arrays to one ``.npz`` file, atomically; see `saving`."""
+        from reward_designers.saving import save
+
+        save(self, path)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> RewardFn:
-        """Rebuild a reward that `save` wrote. It imports the reward's module, so load only files you trust.
+        """Rebuild a reward that `save` wrote. It imports the code that the file names: load only files you trust.
 
         Raises:
-            RewardError: The file is damaged, or what it names is not a reward.
+            RewardError: The file is damaged, or does not describe a reward.
+            OSError: It cannot be read.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                config = json.loads(str(file["config"]))
-                state = {name.removeprefix("state:"): file[name] for name in file.files if name.startswith("state:")}
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise RewardError(f"{os.fspath(path)} is not a saved reward, or is damaged: {error}") from error
-        reward = _from_node(config)
-        reward.load_state_dict(state)
-        return reward
+        from reward_designers.saving import load
+
+        return load(path)
 
     # Composition. `transforms` and `shaping` build on this module, hence the imports inside.
 
-    def __add__(self, other: RewardFn) -> RewardFn:
-        from reward_designers.transforms import add
+    __array_ufunc__ = None  # so that numpy numbers leave `np.float64(0.5) * reward` to this class
 
+    def __add__(self, other: RewardFn | float) -> RewardFn:
+        from reward_designers.transforms import Constant, add
+
+        if isinstance(other, Real):
+            return add(self, Constant(float(other))) if other else self
         return add(self, other) if isinstance(other, RewardFn) else NotImplemented
+
+    def __radd__(self, other: float) -> RewardFn:
+        return self + other  # numbers alone come here; sum(rewards) begins with 0
 
     def __mul__(self, scale: float) -> RewardFn:
         from reward_designers.transforms import Scaled
 
-        return Scaled(self, float(scale)) if np.isscalar(scale) else NotImplemented
+        return Scaled(self, float(scale)) if isinstance(scale, Real) else NotImplemented
 
     __rmul__ = __mul__
 
     def __neg__(self) -> RewardFn:
         return -1.0 * self
 
-    def __sub__(self, other: RewardFn) -> RewardFn:
-        return self + (-other) if isinstance(other, RewardFn) else NotImplemented
+    def __sub__(self, other: RewardFn | float) -> RewardFn:
+        return self + (-other) if isinstance(other, (RewardFn, Real)) else NotImplemented
 
     def clip(self, low: float = -np.inf, high: float = np.inf) -> RewardFn:
         """The reward limited to [low, high]."""
@@ -344,65 +374,70 @@ class FunctionReward(RewardFn):
     params: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._path: str | None = None
         if isinstance(self.function, str):
-            self._reference: str | None = self.function
-            self.function = _resolve(self.function)
-        else:
-            self._reference = None
+            from reward_designers.saving import resolve
+
+            self._path, self.function = self.function, resolve(self.function)
         if isinstance(self.function, FunctionReward):
+            self._path = self._path or self.function._path
             self.params = self.function.params | self.params
             self.function = self.function.function
-        assert callable(self.function)
+        if isinstance(self.function, (RewardFn, type)) or not callable(self.function):
+            raise RewardError(f"expected a function of named arrays, got {self.function!r}")
         self.name = getattr(self.function, "__name__", type(self.function).__name__)
         if self.name == "<lambda>":
             self.name = "reward"
-        signature = inspect.signature(self.function).parameters.values()
-        variadic = [p.name for p in signature if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY)]
-        if variadic:
+        self._arguments = self._parse(self.function)
+        self.inputs = frozenset(key for _, source, key in self._arguments if source in ("state", "next_state"))
+        self.reads = frozenset(source for _, source, _ in self._arguments) & RewardFn.reads
+
+    def _parse(self, function: Callable[..., Any]) -> list[tuple[str, str, str]]:
+        """What to pass: the name of each parameter, the transition's attribute, and the array's name in it."""
+        try:
+            signature = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError) as error:
+            raise RewardError(f"cannot tell what reward function {self.name!r} reads: {error}") from error
+        unnamed = [p.name for p in signature if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY)]
+        if unnamed:
             raise RewardError(
-                f"reward function {self.name!r} must name what it reads, but takes {', '.join(variadic)}; "
-                "write parameters such as (obs, action, next_obs)"
+                f"reward function {self.name!r} must name the arrays that it reads, but takes {', '.join(unnamed)}; "
+                "write parameters such as (obs, action, next_obs, terminated, truncated)"
             )
         constants = {p.name for p in signature if p.default is not p.empty}
         for given in self.params:
             if given not in constants:
                 raise RewardError(unknown_name(f"parameter of reward function {self.name!r}", given, constants))
-        self._arguments = tuple(p.name for p in signature if p.default is p.empty)
-        states = {a for a in self._arguments if a not in ("action", "terminated", "truncated")}
-        self.inputs = frozenset(a.removeprefix("next_") for a in states)
-        self.reads = frozenset(
-            (["action"] if "action" in self._arguments else [])
-            + (["next_state"] if any(a.startswith("next_") for a in states) else [])
-            + (["state"] if any(not a.startswith("next_") for a in states) else [])
-        )
+        arguments = []
+        for name in (p.name for p in signature if p.default is p.empty):
+            if name in ("action", "terminated", "truncated"):
+                arguments.append((name, name, name))
+            elif name.startswith("next_"):
+                arguments.append((name, "next_state", name.removeprefix("next_")))
+            else:
+                arguments.append((name, "state", name))
+        return arguments
 
     def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
-        result = self.function(**{a: self._argument(t, a) for a in self._arguments}, **self.params)  # type: ignore[operator]
+        given = dict(self.params)
+        for name, source, key in self._arguments:
+            value = getattr(t, source)
+            if source == "state" or source == "next_state":
+                if key not in value:
+                    raise RewardError(f"reward {self.name!r}: {unknown_name(f'{source} array', key, value)}")
+                value = value[key]
+            given[name] = value
+        result = self.function(**given)  # type: ignore[operator]
         return dict(result) if isinstance(result, Mapping) else {self.name: result}
-
-    @staticmethod
-    def _argument(t: Transition, name: str) -> np.ndarray:
-        if name in ("action", "terminated", "truncated"):
-            return getattr(t, name)
-        state, key = (t.next_state, name.removeprefix("next_")) if name.startswith("next_") else (t.state, name)
-        if key not in state:
-            raise RewardError(unknown_name("state array", key, state))
-        return state[key]
 
     def config(self) -> dict[str, Any]:
         """See `RewardFn.config`; the function is stored as an import path."""
-        reference = self._reference
-        if reference is None:
-            function: Any = self.function
-            reference = f"{function.__module__}:{function.__qualname__}"
-            if function.__module__ == "__main__" or "<" in reference:
-                raise TypeError(
-                    f"reward function {self.name!r} cannot be saved: define it at the top level of a module or file"
-                )
+        from reward_designers.saving import reference, to_node
+
         return {
             "_target_": f"{FunctionReward.__module__}.{FunctionReward.__qualname__}",
-            "function": reference,
-            "params": _to_node(self.params, "params"),
+            "function": self._path or reference(self.function),
+            "params": to_node(self.params, "params"),
         }
 
 
@@ -425,7 +460,11 @@ def as_reward(reward: RewardFn | Callable[..., Any] | str) -> RewardFn:
         RewardError: It is none of these.
     """
     if isinstance(reward, str):
-        reward = _resolve(reward)
+        from reward_designers.saving import resolve
+
+        found = resolve(reward)
+        plain = callable(found) and not isinstance(found, (RewardFn, type))
+        return FunctionReward(reward) if plain else as_reward(found)
     if isinstance(reward, RewardFn):
         return reward
     if isinstance(reward, type) and issubclass(reward, RewardFn):
@@ -433,6 +472,21 @@ def as_reward(reward: RewardFn | Callable[..., Any] | str) -> RewardFn:
     if callable(reward):
         return FunctionReward(reward)
     raise RewardError(f"expected a reward or a function of named arrays, got {reward!r}")
+
+
+def call(reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+    """What ``reward`` returns, unchecked; an error that it raises becomes a `RewardError` that names it."""
+    if memory is None and not reward.markov:
+        raise RewardError(f"reward {reward.name!r} is not Markov: give it an EpisodeMemory, or relabel a rollout")
+    try:
+        components = reward(t, memory)
+    except RewardError:
+        raise
+    except Exception as error:
+        raise RewardError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
+    if not isinstance(components, Mapping) or not components:
+        raise RewardError(f"reward {reward.name!r} must return a dict of named components, got {components!r}")
+    return components
 
 
 def evaluate(
@@ -450,37 +504,35 @@ def evaluate(
         RewardError: It raised, or returned something of the wrong shape or type, or values that are not finite. The
             message names the reward, the component, the rows (environments) and the offending values.
     """
-    n = len(t)
+    components = call(reward, t, memory)
+    # This runs at every step of training: one look at all components together, a closer one if anything is odd.
+    n, values = len(t), tuple(components.values())
+    if all(type(array) is np.ndarray and array.shape == (n,) and array.dtype.kind in "fbiu" for array in values):
+        rows = np.array(values, dtype=np.float64)  # a copy: rewards may return views of the state
+        if np.isfinite(rows).all():
+            return dict(zip(components, rows, strict=True))
+    return {
+        name: _checked(array, n, f"reward {reward.name!r}, component {name!r}", num_envs or n)
+        for name, array in components.items()
+    }
+
+
+def _checked(values: Any, n: int, where: str, num_envs: int) -> np.ndarray:
     try:
-        components = reward(t, memory)
-    except RewardError:
-        raise
-    except Exception as error:
-        raise RewardError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
-    if not components:
-        raise RewardError(f"reward {reward.name!r} returned no components")
-    checked = {}
-    for name, values in components.items():
-        where = f"reward {reward.name!r}, component {name!r}"
-        try:
-            array = np.asarray(values)
-            if array.dtype.kind not in "biuf":
-                raise TypeError(array.dtype)
-            array = array.astype(np.float64, copy=False)
-        except (TypeError, ValueError) as error:
-            raise RewardError(f"{where}: expected real numbers, got {type(values).__name__} ({error})") from error
-        if array.shape != (n,):
-            raise RewardError(
-                f"{where}: expected shape ({n},), one value per row, got {array.shape}; "
-                "arrays are batched, so index features from the end (obs[:, 0]) and sum over the last axis"
-            )
-        finite = np.isfinite(array)
-        if not finite.all():
-            rows = np.flatnonzero(~finite)
-            shown = ", ".join(f"{array[row]} in env {row % (num_envs or n)}" for row in rows[:5])
-            raise RewardError(f"{where}: {len(rows)} of {n} values are not finite: {shown}")
-        checked[name] = array
-    return checked
+        array = np.array(values)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(array.dtype)
+    except (TypeError, ValueError) as error:
+        raise RewardError(f"{where}: expected real numbers, got {type(values).__name__} ({error})") from error
+    if array.shape != (n,):
+        raise RewardError(
+            f"{where}: expected shape ({n},), one value per row, got {array.shape}; "
+            "arrays are batched, so index features from the end (obs[:, 0]) and sum over the last axis"
+        )
+    if len(rows := np.flatnonzero(~np.isfinite(array))):
+        shown = ", ".join(f"{array[row]} in env {row % num_envs}" for row in rows[:5])
+        raise RewardError(f"{where}: {len(rows)} of {n} values are not finite: {shown}")
+    return array.astype(np.float64)
 
 
 def total(components: Components) -> np.ndarray:
@@ -500,80 +552,3 @@ def encode(encoders: Mapping[str, Encoder], state: State) -> dict[str, np.ndarra
         if name not in state and encoder.source in state
     }
     return {**state, **made}
-
-
-def _merged_encoders(parts: Mapping[str, RewardFn]) -> dict[str, Encoder]:
-    merged: dict[str, Encoder] = {}
-    for part in parts.values():
-        for key, encoder in part.encoders.items():
-            merged.setdefault(key, encoder)
-    return merged
-
-
-def _to_node(value: Any, name: str) -> Any:
-    """A configuration value as JSON-able data; raises TypeError for what cannot be written down."""
-    if isinstance(value, RewardFn):
-        return value.config()
-    if isinstance(value, Mapping):
-        return {str(key): _to_node(item, f"{name}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_to_node(item, name) for item in value]
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise TypeError(f"cannot save {name}={value!r}: expected numbers, text, lists, dicts or rewards")
-
-
-def _from_node(node: Any) -> Any:
-    """Rebuild what `_to_node` wrote."""
-    if isinstance(node, list):
-        return [_from_node(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    arguments = {key: _from_node(item) for key, item in node.items() if key != "_target_"}
-    if "_target_" not in node:
-        return arguments
-    module, _, qualname = node["_target_"].rpartition(".")
-    target = _resolve(f"{module}:{qualname}")
-    if not (isinstance(target, type) and issubclass(target, RewardFn)):
-        raise RewardError(f"{node['_target_']} is not a reward class")
-    return target(**arguments)
-
-
-def _resolve(reference: str) -> Any:
-    """The object at ``package.module:name`` or ``path/to/file.py:name``.
-
-    Raises:
-        RewardError: There is no such file, module or name.
-    """
-    place, separator, name = reference.rpartition(":")
-    if not separator:
-        raise RewardError(f"expected 'package.module:name' or 'path/to/file.py:name', got {reference!r}")
-    if place.endswith(".py"):
-        path = Path(place)
-        if not path.is_file():
-            raise RewardError(f"no such file: {place!r}, in {reference!r}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            raise RewardError(f"{place} failed to load: {type(error).__name__}: {error}") from error
-    else:
-        try:
-            module = importlib.import_module(place)
-        except ImportError as error:
-            raise RewardError(f"cannot import {place!r}, in {reference!r}: {error}") from error
-    target: Any = module
-    for part in name.split("."):
-        if not hasattr(target, part):
-            raise RewardError(
-                unknown_name(f"name in {place}", part, [n for n in vars(target) if not n.startswith("_")])
-            )
-        target = getattr(target, part)
-    return target

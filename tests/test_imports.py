@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("agents", "envs", "reward_designers")
 # `base` reaches for these inside its methods (`a + b` builds a Sum): the one cycle, and a lazy one.
-LAZY = {"reward_designers.transforms", "reward_designers.shaping"}
+LAZY = {"reward_designers.transforms", "reward_designers.shaping", "reward_designers.saving"}
 HEAVY = ("torch", "torchvision", "open_clip", "mujoco", "stable_baselines3", "matplotlib", "scipy", "transformers")
 OPTIONAL = ("openai", "nle", "minihack", "alfworld", "textworld", "ray", "wandb", "sentence_transformers")
 

@@ -150,3 +150,9 @@ def test_ci_runs_the_second_command_of_the_readme(tmp_path: Path) -> None:
     assert (tmp_path / "calls").read_text().splitlines() == ["-m ruff check .", "-m ruff format --check .", "-m mypy"]
     assert result.returncode == 1
     assert result.stdout.endswith("failed: types\n")
+
+
+def test_the_set_up_offers_every_extra() -> None:
+    from agents.setup import EXTRAS
+
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"])

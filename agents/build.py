@@ -60,10 +60,25 @@ def resolve(config: TrainConfig) -> TrainConfig:
         algo=algo,
         num_envs=num_envs,
         total_timesteps=total,
-        eval_every=max(1, total // 20) if config.eval_every is None else config.eval_every,
+        eval_every=_eval_every(config, total) if config.eval_every is None else config.eval_every,
         checkpoint_every=config.checkpoint_every or max(1, total // 20),
         log_every=config.log_every or max(1, total // 100),
     )
+
+
+def _eval_every(config: TrainConfig, total: int) -> int:
+    """A twentieth of the run; less often if evaluation would play more than half as many steps as training."""
+    import gymnasium as gym
+
+    import envs
+
+    name = config.env.id or config.env.name or ""
+    try:
+        longest: int | None = envs.find_task(name, config.task).max_episode_steps
+    except ValueError:
+        longest = gym.spec(name).max_episode_steps
+    longest = config.env.kwargs.get("max_episode_steps", longest) or 1000
+    return min(total, max(1, total // 20, 2 * longest * config.eval_episodes))
 
 
 def make_env(config: TrainConfig) -> gym.Env:

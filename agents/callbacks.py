@@ -88,6 +88,7 @@ class BetweenUpdates(BaseCallback):
         self._began = time.monotonic() - elapsed
         self._resumed = resumed
         self._fresh = True
+        self._complete = -1
         self._last_log = (time.monotonic(), 0)
 
     def _on_rollout_start(self) -> None:
@@ -111,7 +112,7 @@ class BetweenUpdates(BaseCallback):
 
     def _on_training_end(self) -> None:
         """After the last update, not after a stop in mid-rollout: log and evaluate for the last time."""
-        if self.num_timesteps != getattr(self, "_complete", None) or self.num_timesteps == self.timesteps:
+        if self.num_timesteps != self._complete or self.num_timesteps == self.timesteps:
             return
         self.timesteps = self.num_timesteps
         self._log(evaluated=self._eval_every > 0)

@@ -210,7 +210,9 @@ class TrainConfig:
         None, "continue the run in this directory; only total_timesteps, device may be given too", text=True
     )
     eval_every: int | None = option(
-        None, "steps between evaluations; 0: none; default: a twentieth of the run", least=0
+        None,
+        "steps between evaluations; 0: none; default: a twentieth of the run, rarer if episodes are long",
+        least=0,
     )
     eval_episodes: int = option(8, "episodes per evaluation, always from the same initial states", least=1)
     checkpoint_every: int | None = option(None, "steps between checkpoints; default: a twentieth of the run", least=1)

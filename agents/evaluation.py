@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.runs import replacing
 from agents.sb3 import VecReplaceReward
 
 Row = dict[str, float]
@@ -143,13 +144,10 @@ class Video:
         """Write the mp4."""
         import imageio.v2 as imageio
 
-        temporary = path.with_name(f".{path.name}")
-        with imageio.get_writer(
-            temporary, format="FFMPEG", fps=self.fps, codec="libx264", quality=7, macro_block_size=16
-        ) as writer:
+        options = {"format": "FFMPEG", "fps": self.fps, "codec": "libx264", "quality": 7, "macro_block_size": 16}
+        with replacing(path) as temporary, imageio.get_writer(temporary, **options) as writer:
             for frame in self.frames:
                 writer.append_data(frame)
-        temporary.replace(path)
 
 
 def picture(env: Any, size: int, preset: str) -> np.ndarray:

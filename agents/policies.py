@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
+from agents.runs import replacing
+
 NORMALIZER = "observations/"
 
 
@@ -22,12 +23,9 @@ def save_policy(model: BaseAlgorithm, path: Path) -> None:
     for key, statistics in _statistics(model.get_vec_normalize_env()).items():
         for part in ("mean", "var", "count"):
             tensors[f"{NORMALIZER}{key}/{part}"] = torch.from_numpy(np.asarray(getattr(statistics, part), np.float64))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        temporary.chmod(0o644)
 
 
 def load_policy(model: BaseAlgorithm, path: Path) -> None:

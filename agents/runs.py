@@ -21,7 +21,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,15 +30,7 @@ from typing import Any
 from agents.cli import UsageError
 from agents.config import TRAIN, EnvConfig, TrainConfig
 
-VERSIONS = (
-    "gymnasium",
-    "mujoco",
-    "numpy",
-    "open_clip_torch",
-    "sb3-contrib",
-    "stable-baselines3",
-    "torch",
-)
+VERSIONS = ("gymnasium", "mujoco", "numpy", "open_clip_torch", "sb3-contrib", "stable-baselines3", "torch")
 
 
 class RunDir:
@@ -188,7 +179,7 @@ class RunDir:
     def write_meta(self, seed: int) -> None:
         """Save what is needed to repeat the run elsewhere."""
         meta = {
-            "command": shlex.join(["python", "-m", "agents.train", *sys.argv[1:]]),
+            "command": shlex.join(["python", *sys.orig_argv[1:]]),
             "seed": seed,
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
             "git": git_revision(),
@@ -240,10 +231,8 @@ class ProgressFile:
 
     def _rewrite(self) -> None:
         lines = [self.columns] + [[row.get(name, "") for name in self.columns] for row in self.rows]
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=".progress")
-        with os.fdopen(handle, "w", newline="") as file:
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows(lines)
-        os.replace(temporary, self.path)
 
 
 def read_progress(path: Path) -> list[dict[str, float]]:
@@ -259,17 +248,21 @@ def read_progress(path: Path) -> list[dict[str, float]]:
     return rows
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``; what is written there replaces ``path`` as a whole or not at all."""
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def git_revision() -> dict[str, Any] | None:

@@ -63,12 +63,14 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
                 f"{', '.join(sorted(extra))} cannot change when a run is resumed: it goes on as "
                 f"{config.resume}/config.yaml says. Only {allowed} may be given."
             )
-        run = RunDir.open(config.resume)
+        path = Path(config.resume)
+        checkpoint = path if path.parent.name == "checkpoints" else None
+        run = RunDir.open(path.parent.parent if checkpoint else path)
         with run.lock():
             saved = run.read_config()
             for key in given - {"resume"}:
                 setattr(saved, key, getattr(config, key))
-            return Session(saved, run).run(resume=True)
+            return Session(saved, run, checkpoint).run(resume=True)
 
     _check_env(config)
     config = resolve(config)
@@ -87,11 +89,13 @@ class Session:
     Args:
         config: Resolved.
         directory: The run's, locked.
+        checkpoint: Where to resume from; by default the newest.
     """
 
-    def __init__(self, config: TrainConfig, directory: RunDir):
+    def __init__(self, config: TrainConfig, directory: RunDir, checkpoint: Path | None = None):
         self.config = config
         self.directory = directory
+        self.checkpoint = checkpoint
 
     def run(self, resume: bool) -> RunDir:
         """Train to the end, or until asked to stop; then record a video and report."""
@@ -99,16 +103,16 @@ class Session:
         with explained():
             self._build()
             from agents.callbacks import BetweenUpdates, Display, StopRequest
-
-            try:
-                from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
-            except ImportError:
-                from agents.train import CheckpointError, Checkpoints, find_checkpoint
+            from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
             from reward_designers.base import RewardError
 
             config, run = self.config, self.directory
             total = config.total_timesteps or 0
-            latest = find_checkpoint(run.checkpoints) if resume else None
+            latest = (
+                find_checkpoint(self.checkpoint or run.checkpoints)
+                if resume and any(run.checkpoints.iterdir())
+                else None
+            )
             start = steps_of(latest) if latest else 0
         if start >= total:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
@@ -116,9 +120,9 @@ class Session:
         run.write_config(config)
         if not resume:
             run.write_meta(config.seed)
-        progress = ProgressFile(run.progress, until=start if resume else -1)
+        progress = ProgressFile(run.progress, until=start if latest else -1)
         self.best = max((row[self.judge] for row in progress.rows if self.judge in row), default=-float("inf"))
-        self._open_logs(progress, start if resume else None)
+        self._open_logs(progress, start if latest else None)
         display, stop = Display(total, start), StopRequest()
         checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
         between = BetweenUpdates(
@@ -128,7 +132,7 @@ class Session:
             evaluate=self._evaluate,
             display=display,
             elapsed=progress.rows[-1].get("time/elapsed", 0.0) if progress.rows else 0.0,
-            resumed=resume,
+            resumed=latest is not None,
         )
         print(self._headline(start), file=sys.stderr, flush=True)
         state, failure = "finished", ""
@@ -278,7 +282,7 @@ def saving_allowed() -> Iterator[None]:
 
 
 def located(error: BaseException) -> str:
-    """The error's message, with the line of the user's file that raised it."""
+    """The error's message, with the line of the file that raised it."""
     cause = error.__cause__
     if cause is None or cause.__traceback__ is None:
         return str(error)
@@ -310,34 +314,6 @@ def _check_env(config: TrainConfig) -> None:
                 envs.find_task(config.env.id, config.task)
     except (ValueError, ImportError, gym.error.Error) as error:
         raise UsageError(str(error)) from error
-
-
-def find_checkpoint(folder: Path) -> Path:
-    """Until checkpoints exist."""
-    raise UsageError("resume is not available yet")
-
-
-class CheckpointError(Exception):
-    """Until checkpoints exist."""
-
-
-def Checkpoints(*args: Any, **kwargs: Any) -> Any:
-    """Until checkpoints exist."""
-    from stable_baselines3.common.callbacks import BaseCallback
-
-    class Stopper(BaseCallback):
-        going = True
-
-        def stop(self) -> None:
-            self.going = False
-
-        def flush(self) -> None:
-            pass
-
-        def _on_step(self) -> bool:
-            return self.going
-
-    return Stopper()
 
 
 def steps_of(checkpoint: Path) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from agents.config import Schedule, TrainConfig, options
+from agents.config import Schedule, TrainConfig, VLMReward, options
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -41,7 +41,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
     What is still None afterwards is Stable-Baselines3's default.
     """
-    values = tuned(config.algo.name, config.env.id or config.env.name or "")
+    name = config.env.id or config.env.name or ""
+    values = tuned(config.algo.name, name)
+    task = find_task(name, config.task)
     rollout = values.get("num_envs", 1) * values.get("n_steps", 0)
     open_ended = {k: v for k, v in values.items() if k in options(config.algo) and getattr(config.algo, k) is None}
     if "schedule" in open_ended:
@@ -55,28 +57,48 @@ def resolve(config: TrainConfig) -> TrainConfig:
     if "n_steps" in open_ended:
         algo.n_steps = max(2, -(-rollout // num_envs))
     total = config.total_timesteps or values["total_timesteps"]
+    reward = config.reward
+    if task is not None and isinstance(reward, VLMReward):
+        reward = replace(
+            reward,
+            goal=reward.goal or list(task.goal_prompts),
+            baseline=reward.baseline or list(task.baseline_prompts),
+        )
     return replace(
         config,
+        env=replace(config.env, name=None if config.env.id else config.env.name),
+        task=task.name if task is not None else None,
+        reward=reward,
         algo=algo,
         num_envs=num_envs,
         total_timesteps=total,
-        eval_every=_eval_every(config, total) if config.eval_every is None else config.eval_every,
+        eval_every=_eval_every(config, task, total) if config.eval_every is None else config.eval_every,
         checkpoint_every=config.checkpoint_every or max(1, total // 20),
         log_every=config.log_every or max(1, total // 100),
     )
 
 
-def _eval_every(config: TrainConfig, total: int) -> int:
+def find_task(name: str, task: str | None) -> Task | None:
+    """The task behind an environment's name and its own; None if the kit has none for this environment.
+
+    Raises:
+        ValueError: There is no such task.
+    """
+    import envs
+
+    if task is None:
+        try:
+            return envs.find_task(name)
+        except ValueError:
+            return None
+    return envs.find_task(name, task)
+
+
+def _eval_every(config: TrainConfig, task: Task | None, total: int) -> int:
     """A twentieth of the run; less often if evaluation would play more than half as many steps as training."""
     import gymnasium as gym
 
-    import envs
-
-    name = config.env.id or config.env.name or ""
-    try:
-        longest: int | None = envs.find_task(name, config.task).max_episode_steps
-    except ValueError:
-        longest = gym.spec(name).max_episode_steps
+    longest = task.max_episode_steps if task is not None else gym.spec(config.env.id or "").max_episode_steps
     longest = config.env.kwargs.get("max_episode_steps", longest) or 1000
     return min(total, max(1, total // 20, 2 * longest * config.eval_episodes))
 
@@ -112,12 +134,11 @@ def zero(action: np.ndarray) -> dict[str, np.ndarray]:
     return {"zero": np.zeros(len(action))}
 
 
-def make_reward(config: TrainConfig, task: Task | None, run_dir: Path | None = None) -> RewardFn | None:
+def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | None:
     """The reward that a config names; None for the environment's own.
 
     Args:
-        config: See `agents.config`; its ``reward`` may also be a ``_target_`` node from a user's config directory.
-        task: Has the default prompts.
+        config: Resolved; its ``reward`` may also be a ``_target_`` node from a user's config directory.
         run_dir: Where the file of a custom reward was copied to.
 
     Raises:
@@ -141,24 +162,24 @@ def make_reward(config: TrainConfig, task: Task | None, run_dir: Path | None = N
             path = f"{run_dir / place}:{function}"
         return FunctionReward(path, dict(node.params)) if node.params else as_reward(path)
 
-    from reward_designers.vlm import VLMReward
+    from reward_designers.vlm import reward as vlm
 
     given = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
-    if task is not None:
-        given["goal"] = given["goal"] or list(task.goal_prompts)
-        given["baseline"] = given["baseline"] or list(task.baseline_prompts)
     if not given["goal"]:
         raise RewardError("this environment has no task with prompts of its own: give reward.goal='what success shows'")
-    return VLMReward(**{name: value for name, value in given.items() if value is not None}, device=config.device)
+    return vlm.VLMReward(**{name: value for name, value in given.items() if value is not None}, device=config.device)
 
 
 def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     """The algorithm on ``venv``, normalised as the config says; `resolve` the config first."""
+    import gymnasium as gym
     from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
     from agents.sb3 import make_algorithm
 
     algo = config.algo
+    if not isinstance(venv.action_space, gym.spaces.Box) and algo.name not in ON_POLICY:
+        raise ValueError(f"algo={algo.name} needs continuous actions, not {venv.action_space}; use algo=ppo")
     env: VecEnv = venv
     if algo.normalize_obs or algo.normalize_reward:
         gamma = {} if algo.gamma is None else {"gamma": algo.gamma}

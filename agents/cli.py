@@ -127,8 +127,8 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
                 continue
             if f is not None and f.metadata["text"] and not (sweep and "," in value and "path" in bare):
                 value = quote(value)
-            if owner is not None and f is not None and not (sweep and "," in value):
-                _check_type(bare, value, owner, f.name)
+            if owner is not None and f is not None:
+                _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")
     return [*HYDRA_SETTINGS, *_sweep_settings(arguments), *prepared] if sweep else [*HYDRA_SETTINGS, *prepared]
 
@@ -159,7 +159,7 @@ def _sweep_settings(arguments: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_type(key: str, value: str, config: Any, name: str) -> None:
+def _check_type(key: str, value: str, config: Any, name: str, sweep: bool) -> None:
     """Refuse a value that does not fit the field ``name`` of ``config``."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import OverrideParseException
@@ -170,6 +170,8 @@ def _check_type(key: str, value: str, config: Any, name: str) -> None:
     try:
         override = OverridesParser.create().parse_override(f"x={value}")
         if override.is_sweep_override():
+            if not sweep:
+                raise UsageError(f"{key}={value}: several values are several runs, which need -m")
             return
         OmegaConf.update(OmegaConf.structured(config), name, override.value())
     except (OmegaConfBaseException, OverrideParseException) as error:
@@ -316,7 +318,9 @@ def _missing(key: str, node: Any, command: Command) -> str:
     return f"{head}={choice} needs {key}=: {options(command.groups[head][choice])[rest].metadata['help']}"
 
 
-def one_thread() -> None:
-    """Keep numerical libraries to one thread each; call before they are imported. An explicit setting is kept."""
+def settle_libraries() -> None:
+    """One thread for each numerical library, no sound for games; call before they are imported. Settings are kept."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")

@@ -1,9 +1,156 @@
-"""The page of a run."""
+"""The page of a run: `report.html`, one file that needs no network, for light and dark screens of any width.
+
+python -m agents.report RUN_DIR         writes it anew, from what is in the run's directory
+"""
 
 from __future__ import annotations
 
-from agents.runs import RunDir
+import base64
+import io
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.runs import RunDir, read_progress, write_text
+
+STEP = "time/total_timesteps"
+EMBEDDED_VIDEO = 3_000_000
+"""Larger videos (bytes) are linked rather than embedded."""
+INK = "#010203"  # stands for the page's text colour
+COLORS = ("#3b82f6", "#f97316", "#10b981", "#a855f7", "#ef4444", "#eab308", "#06b6d4", "#ec4899")
+
+Series = dict[str, tuple[list[float], list[float]]]
 
 
-def write_report(run: RunDir) -> None:
-    """Write ``report.html``."""
+def write_report(run: RunDir) -> Path:
+    """Write the report of a run from what is in its directory; returns its path."""
+    import jinja2
+    import yaml
+
+    config = yaml.safe_load((run.path / "config.yaml").read_text())
+    rows, meta, summary = read_progress(run.progress), run.read_meta(), run.read_summary()
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
+    )
+    page = environment.get_template("report.html").render(
+        title=_title(config),
+        config=config,
+        settings=_flat(config),
+        meta=meta,
+        summary=summary,
+        tiles=_tiles(rows, summary),
+        figures=[(title, figure(series, unit)) for title, unit, series in _figures(rows)],
+        video=_video(run),
+        run=run.path,
+    )
+    write_text(run.report, page)
+    return run.report
+
+
+def figure(series: Series, unit: str = "") -> str:
+    """Curves as an SVG element that takes its text colour from the page and its width from the space there is.
+
+    Args:
+        series: Steps and values by label.
+        unit: Label of the y-axis.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    style = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 11, "text.color": INK}
+    style |= {"axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK}
+    with rc_context(style | {"svg.hashsalt": "report"}):
+        canvas = Figure(figsize=(5.6, 3.0), layout="constrained")
+        axes = canvas.add_subplot()
+        for (label, (steps, values)), color in zip(series.items(), COLORS, strict=False):
+            marker = "o" if len(steps) == 1 or "evaluated" in label else None
+            axes.plot(steps, values, color=color, label=label, lw=1.8, marker=marker, ms=3.5)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color=INK, alpha=0.12, lw=0.8)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.set_xlabel("steps")
+        axes.set_ylabel(unit)
+        if len(series) > 1:
+            axes.legend(frameon=False, fontsize=10, ncols=2 if len(series) > 4 else 1)
+        buffer = io.StringIO()
+        canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg))
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    return svg.replace(INK, "currentColor")
+
+
+def _figures(rows: Sequence[Mapping[str, float]]) -> list[tuple[str, str, Series]]:
+    """Title, unit and curves of each figure that there is something to show in."""
+    components = sorted({name for row in rows for name in row if name.startswith("reward/")})
+    wanted = [
+        ("Fitness", "per step, mean of episodes", {"training": "rollout/fitness", "evaluated": "eval/fitness"}),
+        ("Success", "share of episodes", {"training": "rollout/success", "evaluated": "eval/success"}),
+        ("Reward", "sum over an episode", {"training": "rollout/ep_rew_mean", "evaluated": "eval/reward"}),
+        ("Reward by component", "sum over an episode", {name.removeprefix("reward/"): name for name in components}),
+        ("The environment's own reward", "sum over an episode", {"training": "rollout/env_reward"}),
+        ("Episode length", "steps", {"training": "rollout/ep_len_mean", "evaluated": "eval/length"}),
+        ("Speed", "steps per second", {"training": "time/fps"}),
+    ]
+    figures = []
+    for title, unit, names in wanted:
+        series = {label: curve for label, name in names.items() if (curve := _curve(rows, name))[0]}
+        if series and not (title == "Reward by component" and len(series) == 1):
+            figures.append((title, unit, series))
+    return figures
+
+
+def _curve(rows: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:
+    points = [(row[STEP], row[name]) for row in rows if name in row]
+    return [step for step, _ in points], [value for _, value in points]
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    env = config["env"]["id"] or config["env"]["name"]
+    task = f", {config['task']}" if config["task"] else ""
+    reward = config["reward"].get("name", "own")
+    return f"{env}{task} · reward {reward} · {config['algo']['name']}"
+
+
+def _tiles(rows: Sequence[Mapping[str, float]], summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    last = summary.get("last", {})
+    judge = summary.get("judged_by", "eval/fitness")
+    tiles = []
+    if judge in last:
+        name = judge.removeprefix("eval/")
+        tiles += [(f"{name} at the end", f"{last[judge]:.3g}"), (f"best {name}", f"{summary['best']:.3g}")]
+    if "eval/success" in last:
+        tiles.append(("success at the end", f"{last['eval/success']:.0%}"))
+    if "rollout/ep_rew_mean" in last:
+        tiles.append(("reward of an episode", f"{last['rollout/ep_rew_mean']:.4g}"))
+    tiles.append(("steps", f"{summary.get('timesteps', 0):,}"))
+    minutes, seconds = divmod(int(summary.get("seconds", 0)), 60)
+    tiles.append(("time", f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"))
+    return tiles
+
+
+def _flat(node: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Settings as (key, value) rows; what was left at None is Stable-Baselines3's default and not shown."""
+    if isinstance(node, dict) and node:
+        return [row for key, value in node.items() for row in _flat(value, f"{prefix}.{key}" if prefix else key)]
+    return [] if node is None or node == {} else [(prefix, str(node))]
+
+
+def _video(run: RunDir) -> str:
+    """A data URI, the name of a file beside the report, or nothing."""
+    if not run.video.exists():
+        return ""
+    if run.video.stat().st_size > EMBEDDED_VIDEO:
+        return run.video.name
+    return "data:video/mp4;base64," + base64.b64encode(run.video.read_bytes()).decode()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m agents.report RUN_DIR")
+    print(write_report(RunDir.open(sys.argv[1])))

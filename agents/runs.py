@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,16 @@ class RunDir:
             f"{self.path} holds {state} already: continue it with resume={self.path}, or choose another run_dir"
         )
 
+    def discard_unused(self) -> None:
+        """Remove a directory in which no run has begun, unless there is something else in it."""
+        if (self.path / "config.yaml").exists():
+            return
+        shutil.rmtree(self.path / "reward", ignore_errors=True)
+        (self.path / "lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            self.checkpoints.rmdir()
+            self.path.rmdir()
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep other processes from writing here. The lock dies with its process, whatever file it leaves behind.
@@ -119,8 +129,10 @@ class RunDir:
             file.truncate()
             file.write(f"process {os.getpid()} on {platform.node()}\n")
             file.flush()
-            yield
-            path.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
 
     # Config
 

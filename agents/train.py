@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.build import make_env, make_model, make_reward, make_venv, resolve
+from agents.build import find_task, make_env, make_model, make_reward, make_venv, resolve
 from agents.cli import UsageError
 from agents.config import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
@@ -78,9 +78,13 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
     run = RunDir.create(config.run_dir, name.replace("/", "-"))
     with run.lock():
         run.require_unused()
-        run.keep_reward_file(config)
-        config.run_dir = None
-        return Session(config, run).run(resume=False)
+        try:
+            run.keep_reward_file(config)
+            config.run_dir = None
+            return Session(config, run).run(resume=False)
+        except UsageError:
+            run.discard_unused()
+            raise
 
 
 class Session:
@@ -99,7 +103,7 @@ class Session:
 
     def run(self, resume: bool) -> RunDir:
         """Train to the end, or until asked to stop; then record a video and report."""
-        cli.one_thread()
+        cli.settle_libraries()
         with explained():
             self._build()
             from agents.callbacks import BetweenUpdates, Display, StopRequest
@@ -168,7 +172,7 @@ class Session:
         env = make_env(config)
         self.task: Task | None = task_of(env)
         env.close()
-        self.reward: RewardFn | None = make_reward(config, self.task, run.path)
+        self.reward: RewardFn | None = make_reward(config, run.path)
         self.venv: VecReplaceReward = make_venv(config, config.num_envs or 1, self.reward)
         self.model: BaseAlgorithm = make_model(config, self.venv)
         expensive = self.reward is not None and self.reward.expensive
@@ -229,6 +233,7 @@ class Session:
                 "state": state,
                 "timesteps": timesteps,
                 "seconds": round(rows[-1]["time/elapsed"], 1) if rows else 0.0,
+                "wanted": self.task.text if self.task else "",
                 "judged_by": self.judge,
                 "best": self.best if rows and self.best > -float("inf") else None,
                 "last": {name: value for row in rows for name, value in row.items()},
@@ -310,8 +315,7 @@ def _check_env(config: TrainConfig) -> None:
             envs.find_task(config.env.name, config.task)
         else:
             gym.spec(config.env.id)
-            if config.task is not None:
-                envs.find_task(config.env.id, config.task)
+            find_task(config.env.id, config.task)
     except (ValueError, ImportError, gym.error.Error) as error:
         raise UsageError(str(error)) from error
 

@@ -1,0 +1,148 @@
+"""Evaluate the policy of a run: a table with intervals, a JSON file, a video.
+
+python -m agents.evaluate run=runs/2026-11-21_12-00-00_Humanoid_vlm
+python -m agents.evaluate run=RUN_DIR episodes=100 checkpoint=last reward=env
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents import cli
+from agents.build import make_model, make_reward, make_venv
+from agents.cli import UsageError
+from agents.config import EVALUATE, CustomReward, EvaluateConfig, TrainConfig
+from agents.runs import RunDir, write_text
+from agents.train import MAX_EVAL_ENVS, explained
+from reward_designers.base import unknown_name
+
+
+def main() -> None:
+    """The command."""
+    cli.run(EVALUATE, "evaluate", __doc__ or "", evaluate)
+
+
+def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Play episodes with a run's policy, and write down how it did.
+
+    Args:
+        config: See `agents.config`.
+        given: Not used; every key may be given.
+
+    Returns:
+        What is written to ``evaluation.json``.
+
+    Raises:
+        UsageError: There is no such run, checkpoint or reward.
+    """
+    run = RunDir.open(config.run)
+    trained = run.read_config()
+    weights = _weights(run, config.checkpoint)
+    trained = replace(trained, device=config.device, reward=_reward(trained, config.reward))
+    cli.settle_libraries()
+    with explained():
+        from agents.callbacks import quiet_warnings
+        from agents.evaluation import Video, run_episodes
+        from agents.policies import load_policy
+
+        quiet_warnings()
+        reward = make_reward(trained, run.path)
+        venv = make_venv(trained, min(config.episodes, MAX_EVAL_ENVS), reward)
+        model = make_model(trained, venv)
+        load_policy(model, weights)
+        rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=config.deterministic)
+        folder = _folder(run, config)
+        result = {
+            "run": str(run.path),
+            "policy": weights.name,
+            "reward": config.reward or "that of the run",
+            "episodes": config.episodes,
+            "seed": config.seed,
+            "deterministic": config.deterministic,
+            "metrics": summarize(rows),
+            "rows": rows,
+        }
+        write_text(folder / "evaluation.json", json.dumps(result, indent=2))
+        if config.video:
+            video = Video()
+            single = make_venv(trained, 1, reward)
+            run_episodes(model, single, 1, config.seed, deterministic=config.deterministic, watch=video)
+            video.save(folder / "video.mp4")
+    print(table(result["metrics"], config.episodes))
+    print(f"written to {folder}", file=sys.stderr)
+    return result
+
+
+def summarize(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Mean, 95 % bootstrap interval of the mean over episodes, and extremes, by metric."""
+    from agents.evaluation import interval
+
+    summary = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row[name] for row in rows if name in row]
+        low, high = interval(values)
+        summary[name] = {
+            "mean": float(np.mean(values)),
+            "low": low,
+            "high": high,
+            "min": min(values),
+            "max": max(values),
+        }
+    return summary
+
+
+def table(metrics: dict[str, dict[str, float]], episodes: int) -> str:
+    """The metrics as text in columns."""
+    width = max(map(len, metrics))
+    lines = [f"{f'{episodes} episodes':<{width}}  {'mean':>10}  {'95 % interval':>23}  {'min':>10}  {'max':>10}"]
+    for name, m in metrics.items():
+        spread = f"{m['low']:.4g} to {m['high']:.4g}"
+        lines.append(f"{name:<{width}}  {m['mean']:>10.4g}  {spread:>23}  {m['min']:>10.4g}  {m['max']:>10.4g}")
+    return "\n".join(lines)
+
+
+def _weights(run: RunDir, which: str) -> Path:
+    known = {"best": run.best, "last": run.last}
+    if which not in known:
+        raise UsageError(unknown_name("checkpoint", which, known))
+    if not known[which].exists():
+        others = [name for name, path in known.items() if path.exists()]
+        hint = f"; use checkpoint={others[0]}" if others else ": it has not been evaluated or ended yet"
+        raise UsageError(f"{run.path} has no {which} policy{hint}")
+    return known[which]
+
+
+def _reward(trained: TrainConfig, name: str | None) -> Any:
+    """Which reward scores the episodes: the run's own, or another one without options, or a function."""
+    from agents.config import TRAIN
+
+    if name is None:
+        return trained.reward
+    choices = TRAIN.groups["reward"]
+    if name in ("env", "zero"):
+        return choices[name]
+    if ":" in name:
+        place, _, function = name.rpartition(":")
+        absolute = f"{Path(place).resolve()}:{function}" if place.endswith(".py") else name
+        return CustomReward(path=absolute)
+    raise UsageError(unknown_name("reward", name, ["env", "zero", "file.py:function"]))
+
+
+def _folder(run: RunDir, config: EvaluateConfig) -> Path:
+    folder = Path(config.output or run.path / "evaluations" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{config.checkpoint}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -129,3 +129,4 @@ UPRIGHT = Task(
     env_kwargs={"render_mode": "rgb_array"},
     reward=_upright_reward,
 )
+TASKS = (BALANCING, UPRIGHT)

@@ -17,24 +17,30 @@ import gymnasium as gym
 from gymnasium.vector import AutoresetMode
 
 from envs import classic
-from envs.mujoco import humanoid, humanoid_tasks, pendulums, planar
+from envs.mujoco import (
+    ant,
+    half_cheetah,
+    hopper,
+    humanoid,
+    humanoid_standup,
+    humanoid_tasks,
+    pendulums,
+    pusher,
+    reacher,
+    swimmer,
+    walker2d,
+)
 from envs.task import Task
 from envs.wrappers import WithoutTermination, WithTask
 from reward_designers.base import FunctionReward, unknown_name
 
-_ALL = (
-    humanoid.RUNNING,
-    *humanoid_tasks.TASKS,
-    planar.HOPPING,
-    planar.HOPPER_STANDING,
-    pendulums.BALANCING,
-    pendulums.UPRIGHT,
-    classic.BALANCING,
-    classic.UPRIGHT,
+_MODULES = (
+    *(humanoid, humanoid_tasks, ant, half_cheetah, hopper, walker2d, humanoid_standup, swimmer),
+    *(reacher, pusher, pendulums, classic),
 )
 _TASKS: dict[str, dict[str, Task]] = {}
 _DEFAULTS: dict[str, Task] = {}  # by plain name, and by Gymnasium id
-for _task in _ALL:
+for _task in (task for module in _MODULES for task in module.TASKS):
     _TASKS.setdefault(_task.env, {})[_task.name] = _task
     _DEFAULTS.setdefault(_task.env, _task)
     _DEFAULTS.setdefault(_task.env_id, _task)

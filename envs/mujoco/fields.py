@@ -6,7 +6,7 @@ Gymnasium leaves it: computed before the last substep of the integrator, so it l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -26,11 +26,17 @@ def velocity(model: Model, joint: str, unit: str, description: str, offset: int 
     return Field(unit, description, lambda qvel: qvel[:, model.dof[joint] + offset])
 
 
-def hinges(model: Model, joints: Iterable[str]) -> Fields:
-    """``<joint>_angle`` and ``<joint>_velocity`` of hinge joints; a suffix ``_joint`` is left out of the name."""
+def hinges(model: Model, joints: Mapping[str, str] | Iterable[str]) -> Fields:
+    """``<joint>_angle`` and ``<joint>_velocity`` of hinge joints.
+
+    Args:
+        model: Where they are.
+        joints: Names in the model, which name the fields too (less a suffix ``_joint``), or a mapping to other names.
+    """
+    if not isinstance(joints, Mapping):
+        joints = {joint: joint.removesuffix("_joint") for joint in joints}
     fields: Fields = {}
-    for joint in joints:
-        name = joint.removesuffix("_joint")
+    for joint, name in joints.items():
         label = name.replace("_", " ")
         fields[f"{name}_angle"] = coordinate(model, joint, "rad", f"angle of the {label} joint")
         fields[f"{name}_velocity"] = velocity(model, joint, "rad/s", f"angular velocity of the {label} joint")
@@ -61,16 +67,33 @@ def contact_force(model: Model, body: str, description: str) -> Field:
     return Field("N", description, lambda cfrc_ext: np.linalg.norm(cfrc_ext[:, model.body[body], 3:], axis=-1))
 
 
+def feet(model: Model, places: Mapping[str, tuple[str, str]]) -> Fields:
+    """``<foot>_height`` and ``<foot>_force`` of feet, given as name to (body, geom)."""
+    fields: Fields = {}
+    for name, (body, geom) in places.items():
+        label = name.replace("_", " ")
+        fields[f"{name}_height"] = geom_height(model, geom, f"height of the {label}'s center above the floor")
+        fields[f"{name}_force"] = contact_force(model, body, f"external force on the {label}")
+    return fields
+
+
 def planar_root(model: Model) -> Fields:
-    """The torso of a body that lives in the x-z plane, with joints rootx, rootz (its ``torso_height``) and rooty."""
+    """The torso of a body that lives in the x-z plane, with joints rootx, rootz and rooty."""
     return {
         "x_position": coordinate(model, "rootx", "m", "position along the track"),
         "forward_velocity": velocity(model, "rootx", "m/s", "velocity along the track"),
         "vertical_velocity": velocity(model, "rootz", "m/s", "upward velocity of the torso"),
-        "torso_pitch": coordinate(model, "rooty", "rad", "rotation of the torso from its initial pose, > 0 forward"),
-        "torso_pitch_velocity": velocity(model, "rooty", "rad/s", "angular velocity of the torso, > 0 forward"),
+        "torso_pitch": coordinate(model, "rooty", "rad", "rotation of the torso from its initial pose"),
+        "torso_pitch_velocity": velocity(model, "rooty", "rad/s", "angular velocity of the torso"),
         "uprightness": Field(
-            "1", "cosine of the angle between torso and vertical", lambda qpos: np.cos(qpos[:, model.qpos["rooty"]])
+            "1",
+            "cosine of the torso's rotation from its initial pose: 1 upright, -1 upside down",
+            lambda qpos: np.cos(qpos[:, model.qpos["rooty"]]),
+        ),
+        "tilt": Field(
+            "rad",
+            "size of the torso's rotation from its initial pose, 0 to pi",
+            lambda qpos: np.abs(np.arctan2(np.sin(a := qpos[:, model.qpos["rooty"]]), np.cos(a))),
         ),
     }
 

@@ -31,72 +31,77 @@ JOINTS = (
 )
 
 
-def _distance(first: str, second: str) -> Field:
+Axis = tuple[float, float, float]
+
+
+def _distance(model: Model, first: str, second: str) -> Field:
     """Between the centers of two geoms."""
-    label = f"distance between {first.replace('_', ' ')} and {second.replace('_', ' ')}"
     return Field(
         "m",
-        label,
-        lambda geom_xpos: np.linalg.norm(geom_xpos[:, MODEL.geom[first]] - geom_xpos[:, MODEL.geom[second]], axis=-1),
+        f"distance between {first.replace('_', ' ')} and {second.replace('_', ' ')}",
+        lambda geom_xpos: np.linalg.norm(geom_xpos[:, model.geom[first]] - geom_xpos[:, model.geom[second]], axis=-1),
     )
 
 
-def _in_torso_frame(xpos: np.ndarray, xmat: np.ndarray, points: np.ndarray, axis: int) -> np.ndarray:
-    """Coordinate ``(n,)`` of ``points`` ``(n, 3)`` along the torso's own ``axis``, from the torso's center, m."""
-    torso = MODEL.body["torso"]
-    return np.einsum("ni,ni->n", xmat[:, torso, axis::3], points - xpos[:, torso])
+def _along(xmat: np.ndarray, body: int, axis: Axis) -> np.ndarray:
+    """A body's own ``axis`` in world coordinates, ``(n, 3)``."""
+    return xmat[:, body].reshape(-1, 3, 3) @ np.asarray(axis)
 
 
-def _hand_to_hip(xpos: np.ndarray, xmat: np.ndarray, geom_xpos: np.ndarray, side: str) -> np.ndarray:
-    """Distance ``(n,)`` of a hand to the place on the pelvis where hands on hips rest, m."""
-    pelvis = MODEL.body["pelvis"]
-    outward = -0.16 if side == "right" else 0.16
-    hip = xpos[:, pelvis] + outward * xmat[:, pelvis, 1::3] + 0.05 * xmat[:, pelvis, 2::3]
-    return np.linalg.norm(geom_xpos[:, MODEL.geom[f"{side}_hand"]] - hip, axis=-1)
+def _limb_fields(model: Model, side: str, forward: Axis, up: Axis) -> Fields:
+    hand = f"{side}_hand"
+    outward = (0.0, -1.0, 0.0) if side == "right" else (0.0, 1.0, 0.0)
 
+    def from_torso(axis: Axis) -> Callable[..., np.ndarray]:
+        """The hand's position relative to the torso, along one of the torso's axes."""
 
-def _limb_fields(side: str) -> Fields:
-    hand, outward = f"{side}_hand", -1.0 if side == "right" else 1.0
+        def compute(xpos: np.ndarray, xmat: np.ndarray, geom_xpos: np.ndarray) -> np.ndarray:
+            torso = model.body["torso"]
+            return np.einsum("ni,ni->n", _along(xmat, torso, axis), geom_xpos[:, model.geom[hand]] - xpos[:, torso])
 
-    def local(axis: int, sign: float = 1.0) -> Callable[..., np.ndarray]:
-        return lambda xpos, xmat, geom_xpos: sign * _in_torso_frame(xpos, xmat, geom_xpos[:, MODEL.geom[hand]], axis)
+        return compute
+
+    def to_hip(xpos: np.ndarray, xmat: np.ndarray, geom_xpos: np.ndarray) -> np.ndarray:
+        """Where hands on hips rest: 16 cm beside and 5 cm above the pelvis's center."""
+        pelvis = model.body["pelvis"]
+        hip = xpos[:, pelvis] + 0.16 * _along(xmat, pelvis, outward) + 0.05 * _along(xmat, pelvis, up)
+        return np.linalg.norm(geom_xpos[:, model.geom[hand]] - hip, axis=-1)
 
     return {
-        f"{side}_foot_height": clearance(MODEL, f"{side}_foot", f"gap between the {side} foot's sole and the floor"),
-        f"{side}_knee_height": body_height(MODEL, f"{side}_shin", f"height of the {side} knee"),
-        f"{side}_elbow_height": body_height(MODEL, f"{side}_lower_arm", f"height of the {side} elbow"),
-        f"{side}_hand_height": geom_height(MODEL, hand, f"height of the {side} hand"),
-        f"{side}_hand_forward": Field("m", f"how far the {side} hand is in front of the torso's center", local(0)),
+        f"{side}_foot_height": clearance(model, f"{side}_foot", f"gap between the {side} foot's sole and the floor"),
+        f"{side}_foot_force": contact_force(model, f"{side}_foot", f"external force on the {side} foot"),
+        f"{side}_knee_height": body_height(model, f"{side}_shin", f"height of the {side} knee"),
+        f"{side}_elbow_height": body_height(model, f"{side}_lower_arm", f"height of the {side} elbow"),
+        f"{side}_hand_height": geom_height(model, hand, f"height of the {side} hand"),
+        f"{side}_hand_forward": Field("m", f"how far the {side} hand is in front of the torso", from_torso(forward)),
         f"{side}_hand_outward": Field(
-            "m", f"how far the {side} hand is to the {side} of the torso's middle; < 0 across it", local(1, outward)
+            "m", f"how far the {side} hand is to the {side} of the torso's middle; < 0 across it", from_torso(outward)
         ),
-        f"{side}_hand_up": Field(
-            "m", f"how far the {side} hand is above the torso's center, along the torso", local(2)
-        ),
-        f"{side}_hand_to_hip": Field(
-            "m",
-            f"distance of the {side} hand to the {side} side of the pelvis",
-            lambda xpos, xmat, geom_xpos: _hand_to_hip(xpos, xmat, geom_xpos, side),
-        ),
-        f"{side}_foot_force": contact_force(MODEL, f"{side}_foot", f"external force on the {side} foot"),
+        f"{side}_hand_up": Field("m", f"how far the {side} hand is above the torso's center", from_torso(up)),
+        f"{side}_hand_to_hip": Field("m", f"distance of the {side} hand to the {side} side of the pelvis", to_hip),
     }
 
 
-FIELDS: Fields = {
-    **free_root(MODEL),
-    **uprightness(MODEL, axis=(0.0, 0.0, 1.0)),
-    "head_height": geom_height(MODEL, "head", "height of the head's center; about 1.48 when standing"),
-    "pelvis_height": body_height(MODEL, "pelvis", "height of the pelvis; about 0.87 when standing"),
-    **_limb_fields("right"),
-    **_limb_fields("left"),
-    "feet_distance": _distance("right_foot", "left_foot"),
-    "knees_distance": Field(
-        "m",
-        "distance between the knees",
-        lambda xpos: np.linalg.norm(xpos[:, MODEL.body["right_shin"]] - xpos[:, MODEL.body["left_shin"]], axis=-1),
-    ),
-    **hinges(MODEL, JOINTS),
-}
+def humanoid_fields(model: Model, forward: Axis, up: Axis) -> Fields:
+    """The fields of a humanoid whose chest faces ``forward``, and whose head is ``up``, in its torso's own frame."""
+    return {
+        **free_root(model),
+        **uprightness(model, axis=up),
+        "head_height": geom_height(model, "head", "height of the head's center; about 1.48 when standing"),
+        "pelvis_height": body_height(model, "pelvis", "height of the pelvis; about 0.87 when standing"),
+        **_limb_fields(model, "right", forward, up),
+        **_limb_fields(model, "left", forward, up),
+        "feet_distance": _distance(model, "right_foot", "left_foot"),
+        "knees_distance": Field(
+            "m",
+            "distance between the knees",
+            lambda xpos: np.linalg.norm(xpos[:, model.body["right_shin"]] - xpos[:, model.body["left_shin"]], axis=-1),
+        ),
+        **hinges(model, JOINTS),
+    }
+
+
+FIELDS: Fields = humanoid_fields(MODEL, forward=(1.0, 0.0, 0.0), up=(0.0, 0.0, 1.0))
 
 RUNNING = Task(
     env="Humanoid",
@@ -112,3 +117,4 @@ RUNNING = Task(
     max_episode_steps=1000,
     reward=rewards.Humanoid,
 )
+TASKS = (RUNNING,)

@@ -29,6 +29,7 @@ class _Tables:
     dof: Names
     body: Names
     geom: Names
+    geom_body: Names
     site: Names
     body_mass: np.ndarray
     geom_size: np.ndarray
@@ -65,6 +66,11 @@ class Model:
         return self._tables.geom
 
     @property
+    def geom_body(self) -> Names:
+        """Geom to the row of the body that it belongs to; some bodies have no name of their own."""
+        return self._tables.geom_body
+
+    @property
     def site(self) -> Names:
         """Site to its row in ``site_xpos``."""
         return self._tables.site
@@ -92,6 +98,7 @@ class Model:
             dof=Names(f"joint of {self.xml}", {joint.name: int(joint.dofadr[0]) for joint in joints}),
             body=Names(f"body of {self.xml}", {m.body(i).name: i for i in range(m.nbody)}),
             geom=Names(f"geom of {self.xml}", {m.geom(i).name: i for i in range(m.ngeom)}),
+            geom_body=Names(f"geom of {self.xml}", {m.geom(i).name: int(m.geom_bodyid[i]) for i in range(m.ngeom)}),
             site=Names(f"site of {self.xml}", {m.site(i).name: i for i in range(m.nsite)}),
             body_mass=m.body_mass.copy(),
             geom_size=m.geom_size.copy(),

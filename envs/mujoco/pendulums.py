@@ -1,4 +1,4 @@
-"""Pendulums on a cart."""
+"""Pendulums on a cart: InvertedPendulum, with and without an end when the pole falls, and InvertedDoublePendulum."""
 
 from __future__ import annotations
 
@@ -54,3 +54,43 @@ UPRIGHT = replace(
     max_episode_steps=200,
     terminates=False,
 )
+
+DOUBLE = Model("inverted_double_pendulum.xml")
+DOUBLE_FIELDS: Fields = {
+    "cart_position": coordinate(DOUBLE, "slider", "m", "position of the cart on its rail, -1 to 1"),
+    "cart_velocity": velocity(DOUBLE, "slider", "m/s", "velocity of the cart"),
+    "lower_pole_angle": coordinate(DOUBLE, "hinge", "rad", "angle of the lower pole to the vertical"),
+    "lower_pole_velocity": velocity(DOUBLE, "hinge", "rad/s", "angular velocity of the lower pole"),
+    "upper_pole_angle": coordinate(DOUBLE, "hinge2", "rad", "angle of the upper pole to the lower one"),
+    "upper_pole_velocity": velocity(DOUBLE, "hinge2", "rad/s", "angular velocity of the upper pole to the lower one"),
+    "tip_position": Field(
+        "m", "horizontal position of the upper pole's tip", lambda site_xpos: site_xpos[:, DOUBLE.site["tip"], 0]
+    ),
+    "tip_height": Field(
+        "m",
+        "height of the upper pole's tip above the rail; 1.2 at most",
+        lambda site_xpos: site_xpos[:, DOUBLE.site["tip"], 2],
+    ),
+}
+
+
+def tip_up(next_tip_height: np.ndarray) -> np.ndarray:
+    """1 while the tip is above 1 m (Gymnasium's limit), else 0."""
+    return (next_tip_height > 1.0).astype(np.float64)
+
+
+DOUBLE_BALANCING = Task(
+    env="InvertedDoublePendulum",
+    name="balancing",
+    env_id="InvertedDoublePendulum-v5",
+    text="Push the cart so that both poles on it stay upright, one on top of the other.",
+    goal_prompts=("two poles standing vertically on top of the cart",),
+    baseline_prompts=("two poles and a cart",),
+    fields=DOUBLE_FIELDS,
+    fitness=FunctionReward(tip_up),
+    fitness_unit="1",
+    success=at_least(1.0, tip_up),
+    max_episode_steps=1000,
+    reward=rewards.InvertedDoublePendulum,
+)
+TASKS = (BALANCING, UPRIGHT, DOUBLE_BALANCING)

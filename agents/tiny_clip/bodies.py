@@ -76,7 +76,8 @@ def states(
         rng: All randomness.
         test: Held-out data: includes the combinations that training leaves out.
     """
-    poses = humanoid.Poses(model, rng) if body.env_id.startswith("Humanoid") else AnyPose(body, model, rng)
+    searches = min(6, 1 + count // 500)  # a few frames are worth few searches
+    poses = humanoid.Poses(model, rng, searches) if body.env_id == "Humanoid-v5" else AnyPose(body, model, rng)
     if body.root == "cart":
         shares = {"posed": 0.6, "rollout": 0.4}
     else:

@@ -285,7 +285,6 @@ def double_pendulum(f: Features) -> dict[str, np.ndarray]:
         "low": 1 - ramp(tip, -1.0, 0.2),
         "folded": ramp(np.abs(_wrap(f.joint("hinge2"))), 0.5, 2.2),
         "in_line": 1 - ramp(np.abs(_wrap(f.joint("hinge2"))), 0.1, 1.0),
-        "centered": 1 - ramp(np.abs(f.joint("slider")), 0.05, 0.7),
     }
 
 

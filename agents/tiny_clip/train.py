@@ -12,6 +12,7 @@ targets.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ def train(data: Frames, settings: Settings, work: Path) -> torch.nn.Module:
     warm = min(300, total // 5 + 1)
 
     def rate(step: int) -> float:
-        return min(step / warm, 0.5 * (1 + np.cos(np.pi * min(1.0, (step - warm) / max(1, total - warm)))))
+        return min(step / warm, 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, total - warm)))))
 
     key = "-".join(str(value) for value in vars(settings).values())
     saved = work / f"training-{key}.pt"

@@ -113,7 +113,7 @@ class _RelabelledRollout(_Relabelled):
     def compute_returns_and_advantage(self, last_values: Any, dones: np.ndarray) -> None:
         """See `RolloutBuffer.compute_returns_and_advantage`."""
         self.settle()
-        super().compute_returns_and_advantage(last_values, dones)  # type: ignore[misc]
+        super().compute_returns_and_advantage(last_values, dones)
 
 
 class _RelabelledReplay(_Relabelled):
@@ -187,7 +187,7 @@ def use_relabelling(model: BaseAlgorithm) -> None:
     source = find_reward_wrapper(env)
     if source is None or env is None:
         raise ValueError("the model's environment is not wrapped in agents.sb3.VecReplaceReward")
-    buffer = getattr(model, "rollout_buffer", None) or getattr(model, "replay_buffer", None)
+    buffer: Any = getattr(model, "rollout_buffer", None) or getattr(model, "replay_buffer", None)
     if type(buffer) not in RELABELLED:
         known = ", ".join(kind.__name__ for kind in RELABELLED)
         raise ValueError(f"rewards per rollout work with {known}, not with {type(buffer).__name__}")

@@ -191,7 +191,7 @@ class CsvFormat(KVWriter):
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         """Append a row, the step first and the rest by name."""
-        row = {name: float(value) for name, value in sorted(key_values.items()) if np.isscalar(value)}
+        row = {name: float(value) for name, value in sorted(key_values.items()) if np.isscalar(value)}  # type: ignore[arg-type]
         self.file.append({STEP: row.pop(STEP)} | row)
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ Node = Any
 _PLAIN = (type(None), bool, int, float, str)
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc)
 _INERT_MODULES = ("pygame", "gymnasium.envs.mujoco.mujoco_rendering", "stable_baselines3.common.monitor")
+_OPEN_MODULES: tuple[str, ...]
 _OPEN_MODULES = ("stable_baselines3.common.running_mean_std", "stable_baselines3.common.vec_env.stacked_observations")
 _OPEN_MODULES += ("stable_baselines3.common.noise",)
 _SKIPPED_ATTRIBUTES = {"env", "venv", "class_attributes", "spec", "metadata", "_metadata", "_saved_kwargs"}
@@ -110,7 +111,7 @@ def capture(value: Any, arrays: dict[str, np.ndarray], where: str = "") -> Node:
         items = [[capture(k, arrays, where), capture(v, arrays, f"{where}[{k!r}]")] for k, v in value.items()]
         return {"dict": items}
     if isinstance(value, list | deque | tuple | set | frozenset):
-        kind = next(k for k in ("list", "deque", "tuple", "set", "frozenset") if k in _kinds(value))
+        kind: str = next(k for k in ("list", "deque", "tuple", "set", "frozenset") if k in _kinds(value))
         if hasattr(value, "_fields"):
             kind = "namedtuple"
         node = {kind: [capture(item, arrays, f"{where}[{i}]") for i, item in enumerate(value)]}
@@ -158,15 +159,15 @@ def restore(node: Node, arrays: dict[str, np.ndarray], old: Any = None) -> Any:
         return old
     if kind == "dict":
         before = old if isinstance(old, dict) else {}
-        new = {}
+        restored: dict[Any, Any] = {}
         for key, value in content:
             key = restore(key, arrays)
-            new[key] = restore(value, arrays, before.get(key))
+            restored[key] = restore(value, arrays, before.get(key))
         if isinstance(old, dict):
             old.clear()
-            old.update(new)
+            old.update(restored)
             return old
-        return new
+        return restored
     return _restore_sequence(node, kind, arrays, old)
 
 
@@ -259,6 +260,7 @@ def _set_mujoco_arrays(data: Any, arrays: dict[str, np.ndarray]) -> None:
         getattr(data, name)[...] = array
 
 
+_RANDOMIZED: tuple[str, ...]
 _RANDOMIZED = ("body_mass", "body_inertia", "body_ipos", "geom_friction", "dof_damping", "dof_armature")
 _RANDOMIZED += ("dof_frictionloss", "jnt_stiffness", "actuator_gainprm", "actuator_biasprm")
 """Parts of a model that environments vary from episode to episode."""

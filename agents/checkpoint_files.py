@@ -15,6 +15,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -99,12 +100,16 @@ def write_checkpoint(
 def _write_files(folder: Path, snapshot: Snapshot, previous: Path | None) -> None:
     files: dict[str, dict[str, Any]] = {}
     _write(folder, "state.json", files, lambda file: file.write(json.dumps(snapshot.meta).encode()))
-    _write(folder, "arrays.npz", files, lambda file: np.savez(file, allow_pickle=False, **snapshot.arrays))
+    _write(folder, "arrays.npz", files, partial(_savez, snapshot.arrays))
     _write(folder, "torch.pt", files, lambda file: torch.save(snapshot.tensors, file))
     if snapshot.replay:
         _write_replay(folder, snapshot, previous, files)
     manifest = {"format": FORMAT, "num_timesteps": snapshot.meta["num_timesteps"], "files": files}
     _write(folder, "manifest.json", {}, lambda file: file.write(json.dumps(manifest, indent=1).encode()))
+
+
+def _savez(arrays: dict[str, np.ndarray], file: IO[bytes]) -> None:
+    np.savez(file, allow_pickle=False, **arrays)
 
 
 def _write_replay(folder: Path, snapshot: Snapshot, previous: Path | None, files: dict[str, dict[str, Any]]) -> None:
@@ -121,7 +126,7 @@ def _write_replay(folder: Path, snapshot: Snapshot, previous: Path | None, files
             files[name] = unchanged[name]
             continue
         arrays = {key: array[start : min(start + block, rows)] for key, array in replay.items()}
-        _write(folder, name, files, lambda file, arrays=arrays: np.savez(file, allow_pickle=False, **arrays))
+        _write(folder, name, files, partial(_savez, arrays))
 
 
 def _unchanged_blocks(meta: dict[str, Any], block: int, previous: Path | None) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from agents.config import Command, kind, options
 from reward_designers.base import unknown_name
 
+FLAGS_WITH_VALUE: tuple[str, ...]
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp", "--config-name")
 FLAGS_WITH_VALUE += ("-cn", "--info", "-i", "--experimental-rerun")
 
@@ -33,7 +34,7 @@ def fail(message: object, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def run(command: Command, name: str, description: str, task: Callable[[Any, frozenset[str]], None]) -> None:
+def run(command: Command, name: str, description: str, task: Callable[[Any, frozenset[str]], object]) -> None:
     """Compose ``command``'s config from ``sys.argv`` and run ``task(config)``, once or for each job of a sweep.
 
     Args:

@@ -59,7 +59,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
         load_policy(model, weights)
         rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=config.deterministic)
         folder = _folder(run, config)
-        result = {
+        result: dict[str, Any] = {
             "run": str(run.path),
             "policy": weights.name,
             "reward": config.reward or "that of the run",

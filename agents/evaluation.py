@@ -78,7 +78,7 @@ def _one_episode_each(
     memory, starts = None, np.ones(venv.num_envs, bool)
     while any(row is None for row in rows):
         seen = obs if normalizer is None else normalizer.normalize_obs(obs)
-        actions, memory = model.predict(seen, memory, starts, deterministic)  # type: ignore[arg-type]
+        actions, memory = model.predict(seen, memory, starts, deterministic)
         obs, rewards, starts, infos = venv.step(actions)
         if watch is not None:
             watch(venv, rewards, infos)
@@ -129,7 +129,7 @@ class Video:
         self._done |= "terminal_observation" in infos[0]
         if self._done or len(self.frames) >= self._max_frames:
             return
-        env = venv.unwrapped.envs[0]  # type: ignore[attr-defined]
+        env = venv.unwrapped.envs[0]
         rate = float(env.metadata.get("render_fps") or 30)
         every = max(1, int(np.ceil(rate / self._max_fps)))
         self.fps = rate / every
@@ -144,7 +144,8 @@ class Video:
         """Write the mp4."""
         import imageio.v2 as imageio
 
-        options = {"format": "FFMPEG", "fps": self.fps, "codec": "libx264", "quality": 7, "macro_block_size": 16}
+        options: Any = {"format": "FFMPEG", "fps": self.fps, "codec": "libx264", "quality": 7, "macro_block_size": 16}
+        writer: Any
         with replacing(path) as temporary, imageio.get_writer(temporary, **options) as writer:
             for frame in self.frames:
                 writer.append_data(frame)

@@ -154,9 +154,9 @@ class RunDir:
 
         path = self.path / "config.yaml"
         try:
-            node = OmegaConf.load(path)
+            node: Any = OmegaConf.load(path)
             config = OmegaConf.structured(TrainConfig)
-            parts = {"env": EnvConfig}
+            parts: dict[str, type] = {"env": EnvConfig}
             for group in ("reward", "algo"):
                 choices = TRAIN.groups[group]
                 if "_target_" not in node[group]:

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from agents.capture import Node, NotCapturable, capture, capture_env, capture_layer, restore, restore_env, restore_layer
 
+ATTRIBUTES: tuple[str, ...]
 ATTRIBUTES = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining", "_last_obs")
 ATTRIBUTES += ("_last_episode_starts", "_last_original_obs", "ep_info_buffer", "ep_success_buffer", "action_noise")
 """Of SB3's algorithms, beside networks and optimizers."""
@@ -60,7 +61,7 @@ def take_snapshot(
     """
     env = model.get_env()
     assert env is not None
-    buffer = _replay_buffer(model)
+    buffer: Any = _replay_buffer(model)
     if hasattr(buffer, "settle"):
         buffer.settle()
     arrays: dict[str, np.ndarray] = {}
@@ -105,7 +106,7 @@ def apply_snapshot(model: BaseAlgorithm, snapshot: Snapshot, extra: Mapping[str,
         if meta["restarted"] is not None:
             _reset(model, meta["restarted"])
         else:
-            for inner, state in zip(env.unwrapped.envs, meta["envs"], strict=True):  # type: ignore[attr-defined]
+            for inner, state in zip(env.unwrapped.envs, meta["envs"], strict=True):
                 restore_env(inner, state, arrays)
         for wrapper, state in zip(_wrappers(env), meta["wrappers"], strict=True):
             restore_layer(wrapper, state, arrays)
@@ -135,7 +136,7 @@ def _reset(model: BaseAlgorithm, seed: int) -> None:
     env = model.get_env()
     assert env is not None
     env.seed(seed)
-    model._last_obs = env.reset()  # type: ignore[assignment]
+    model._last_obs = env.reset()
     model._last_episode_starts = np.ones(model.n_envs, bool)
     if model._vec_normalize_env is not None:
         model._last_original_obs = model._vec_normalize_env.get_original_obs()
@@ -214,9 +215,9 @@ def _restore_tensors(model: BaseAlgorithm, tensors: dict[str, Any]) -> None:
     for name, tensor in tensors["variables"].items():
         recursive_getattr(model, name).data.copy_(tensor)
     if tensors["lstm"]:
-        states = model._last_lstm_states  # type: ignore[attr-defined]
+        states = model._last_lstm_states
         pi_h, pi_c, vf_h, vf_c = (tensor.to(model.device) for tensor in tensors["lstm"])
-        model._last_lstm_states = type(states)((pi_h, pi_c), (vf_h, vf_c))  # type: ignore[attr-defined]
+        model._last_lstm_states = type(states)((pi_h, pi_c), (vf_h, vf_c))
 
 
 # Replay buffers

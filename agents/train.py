@@ -229,7 +229,7 @@ class Session:
         run, rows = self.directory, read_progress(self.directory.progress)
         with saving_allowed():
             save_policy(self.model, run.last)
-            summary = {
+            summary: dict[str, Any] = {
                 "state": state,
                 "timesteps": timesteps,
                 "seconds": round(rows[-1]["time/elapsed"], 1) if rows else 0.0,

@@ -56,7 +56,8 @@ class CartPoleUpright(CartPoleEnv):
                 np.clip(turning_speed, -self.MAX_TURNING_SPEED, self.MAX_TURNING_SPEED),
             ]
         )
-        obs = np.clip(self.state.astype(np.float32), self.observation_space.low, self.observation_space.high)
+        space: Any = self.observation_space
+        obs = np.clip(self.state.astype(np.float32), space.low, space.high)
         return obs, float(abs(self.state[2]) <= ANGLE_LIMIT), False, False, {}
 
 

@@ -19,6 +19,7 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -294,7 +295,7 @@ def close() -> None:
 
 
 @contextlib.contextmanager
-def _gl_context():
+def _gl_context() -> Iterator[None]:
     """Make our context current, then the one that was: Gymnasium's viewers never make theirs current again."""
     global _context, _context_pid
     with _LOCK:
@@ -362,7 +363,7 @@ def _assets_digest(model: mujoco.MjModel) -> bytes:
     for name in _UPLOADED:
         array = getattr(model, name)
         digest.update(repr((name, array.shape)).encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     quality = model.vis.quality
     sizes = (model.vis.global_.offwidth, model.vis.global_.offheight, quality.offsamples, quality.shadowsize)
     digest.update(repr((*sizes, quality.numslices, quality.numstacks, quality.numquads)).encode())
@@ -503,7 +504,7 @@ def _own_picture(env: gym.Env, height: int, width: int, out: np.ndarray | None) 
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pygame would look for a screen ...
         os.environ.setdefault("SDL_AUDIODRIVER", "dummy")  # ... and complain of no sound card
-    picture = env.render()
+    picture: Any = env.render()
     if not (isinstance(picture, np.ndarray) and picture.ndim == 3 and picture.shape[2] == 3):
         raise ValueError(
             f"{env}.render() must return an (H, W, 3) uint8 array, got {getattr(picture, 'shape', type(picture))}"

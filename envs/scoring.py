@@ -62,7 +62,9 @@ class Scorer:
         self.reward = None if reward is None else as_reward(reward)
         self.measures: dict[str, RewardFn] = {}
         if task and envs:
-            self.measures = {"fitness": task.fitness} | ({"success": task.success} if task.success else {})
+            self.measures["fitness"] = task.fitness
+            if task.success:
+                self.measures["success"] = task.success
         consumers = [*([self.reward] if self.reward else []), *self.measures.values()]
         self.tracker = StateTracker(
             num_envs, observation_space, consumers, task=task, envs=envs, encode=encode, render=render

@@ -42,7 +42,7 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
             render=render,
         )
         if self.scorer.tracker.exposed:
-            inner.envs = list(self.scorer.tracker.exposed)  # type: ignore[attr-defined]
+            inner.envs = list(self.scorer.tracker.exposed)
         self._autoreset = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._restarting = np.zeros(env.num_envs, bool)
 
@@ -54,7 +54,7 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
         self._restarting &= False if mask is None else ~mask
         return obs, infos
 
-    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all environments and score their transitions."""
         obs, env_reward, terminated, truncated, infos = self.env.step(actions)
         done = terminated | truncated

@@ -10,9 +10,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("agents", "envs", "reward_designers")
@@ -133,3 +137,25 @@ def test_optional_packages_are_imported_lazily(package: str) -> None:
             else:
                 continue
             assert not any(within(name, package) for name in names), f"{module} imports {package} at its top level"
+
+
+# Import names of distributions that are called otherwise.
+DISTRIBUTIONS = {
+    "hydra": "hydra-core",
+    "yaml": "pyyaml",
+    "open_clip": "open-clip-torch",
+    "OpenGL": "mujoco",
+}  # mujoco brings pyopengl
+
+
+def test_what_is_imported_is_a_declared_dependency() -> None:
+    """Not just something that another dependency happens to bring."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    declared = {canonicalize_name(Requirement(text).name) for text in listed}
+    for module in SOURCES:
+        for name in imports(module):
+            top = name.partition(".")[0]
+            if top not in OURS and top not in sys.stdlib_module_names and top != "__future__":
+                distribution = canonicalize_name(DISTRIBUTIONS.get(top, top))
+                assert distribution in declared, f"{module} imports {top}, which pyproject.toml does not list"

@@ -25,6 +25,7 @@ from envs.task import Task
 from reward_designers.vlm.encoder import ClipEncoder
 from reward_designers.vlm.models import ClipModel, load
 
+POSTURES: tuple[str, ...]
 POSTURES = ("standing", "kneeling", "splits", "one_leg", "sitting", "crouching", "all_fours", "bending_forward")
 POSTURES += ("on_back", "on_front", "on_side", "upside_down")
 ARMS = ("both_arms_up", "one_arm_up", "arms_out", "arms_down", "arms_front", "on_hips", "crossed")
@@ -82,6 +83,7 @@ def choice(truth: np.ndarray, score: np.ndarray, clear: float = 0.7, margin: flo
 def fitness(task: Task, shard: Shard) -> np.ndarray:
     """(n,) ground truth of a task in these states."""
     f = shard.features
+    assert f is not None
     arrays = {"qpos": f.qpos, "xpos": f.xpos, "geom_xpos": f.geoms, "obs": f.qpos}
     wanted = task.fitness.function
     assert callable(wanted)

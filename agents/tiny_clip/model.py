@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ import_torchvision()
 import open_clip  # noqa: E402  (it imports torchvision)
 from open_clip.tokenizer import SimpleTokenizer  # noqa: E402
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": 128,
         "init_logit_bias": -3.0,

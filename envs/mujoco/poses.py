@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -124,15 +125,15 @@ def fitness(task: Task, pose: Pose) -> float:
 
 
 @cache
-def _simulator():
+def _simulator() -> tuple[Any, Any]:
     import gymnasium
     import mujoco
 
-    world = gymnasium.make("Humanoid-v5").unwrapped
+    world: Any = gymnasium.make("Humanoid-v5").unwrapped
     return world.model, mujoco.MjData(world.model)
 
 
-def _lowest_point(model, data) -> float:
+def _lowest_point(model: Any, data: Any) -> float:
     """Height of the lowest point of the robot's spheres and capsules, m."""
     import mujoco
 

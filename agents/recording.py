@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -69,11 +69,17 @@ class TransitionRecorder:
             self._initial.add({name: array[rows] for name, array in t.state.items()})
         self._fresh = t.terminated | t.truncated
         if self._next.raw_bytes + self._initial.raw_bytes >= self._chunk_bytes:
-            self._next.encode()
+            self._encode_next()
             self._initial.encode()
+
+    def _encode_next(self) -> None:
+        """Encode the successors that still wait: the latest steps."""
+        ends = [a | b for a, b in zip(self._terminated, self._truncated, strict=True)]
+        self._next.encode(ends)
 
     def take(self) -> Transition:
         """Everything recorded, as a rollout; the recorder is empty then, and goes on from there."""
+        self._encode_next()
         next_state = self._next.take(len(self), self.num_envs)
         state: dict[str, np.ndarray] = {}
         starts = np.stack(self._starts)
@@ -124,10 +130,15 @@ class _Column:
                 batches.append(np.array(state[source]))
                 self.raw_bytes += batches[-1].nbytes
 
-    def encode(self) -> None:
+    def encode(self, ends: Sequence[np.ndarray] | None = None) -> None:
+        """Encode what waits; ``ends`` says where episodes end if the batches are consecutive steps, the latest last."""
         for name, encoder in self._encoders.items():
-            if batches := self._raw[encoder.source]:
+            batches = self._raw[encoder.source]
+            if batches and ends is None:
                 self._done[name].append(encoder(np.concatenate(batches)))
+            elif batches:
+                encoded = encoder.rollout(np.stack(batches), np.stack(ends[-len(batches) :]))
+                self._done[name].append(encoded.reshape(-1, *encoded.shape[2:]))
         for batches in self._raw.values():
             batches.clear()
         self.raw_bytes = 0

@@ -257,4 +257,12 @@ class StateTracker:
             state[name] = raw[name]
         if frame and "frame" in raw:
             state["frame"] = raw["frame"]
-        return encode(self.encoders, state) if self.encode else state
+        if not self.encode:
+            return state
+        skipping = [name for name, encoder in self.encoders.items() if encoder.every > 1]
+        if skipping:
+            raise ValueError(
+                f"{skipping[0]!r} is made every {self.encoders[skipping[0]].every} steps, which needs whole rollouts: "
+                "use it in training with deferred rewards (agents.sb3.VecReplaceReward), or set every=1"
+            )
+        return encode(self.encoders, state)

@@ -173,14 +173,26 @@ class Encoder(ABC):
     Attributes:
         source: The state array that it reads, such as ``frame``.
         frame_size: (height, width) at which it wants frames; None if it reads no frames.
+        every: 1, or how many steps of a rollout it encodes one of, interpolating between: it needs whole rollouts then.
     """
 
     source: str = "frame"
     frame_size: tuple[int, int] | None = None
+    every: int = 1
 
     @abstractmethod
     def __call__(self, source: np.ndarray) -> np.ndarray:
         """Encode a batch ``(n, ...)`` into ``(n, ...)``."""
+
+    def rollout(self, source: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Encode consecutive steps ``(T, num_envs, ...)`` into ``(T, num_envs, ...)``.
+
+        Args:
+            source: What to encode.
+            ends: ``(T, num_envs)`` bool, True at the last step of an episode.
+        """
+        encoded = self(source.reshape(-1, *source.shape[2:]))
+        return encoded.reshape(*ends.shape, *encoded.shape[1:])
 
 
 class RewardFn(ABC):

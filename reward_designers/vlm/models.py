@@ -28,12 +28,9 @@ import torch
 from reward_designers.assets import asset
 from reward_designers.base import RewardError, unknown_name
 from reward_designers.vlm.network import ImageTower
-from reward_designers.vlm.torchvision_compat import import_torchvision
+from reward_designers.vlm.torchvision_compat import open_clip
 
-import_torchvision()
-import open_clip  # noqa: E402  (it imports torchvision)
-from open_clip import factory  # noqa: E402
-from open_clip import pretrained as hub  # noqa: E402
+factory, hub = open_clip.factory, open_clip.pretrained
 
 EMBEDDED = "tiny_clip"
 """The model that ships with the project, in `assets/tiny_clip`."""
@@ -178,6 +175,12 @@ def resolve_precision(precision: str, device: str) -> str:
 @cache
 def _load(model: str, pretrained: str | None, device: str, precision: str) -> ClipModel:
     source = _source(model, pretrained)
+    with torch.random.fork_rng(devices=[]):  # building modules draws numbers; training's are left alone
+        torch.manual_seed(0)
+        return _build(source, device, precision)
+
+
+def _build(source: _Source, device: str, precision: str) -> ClipModel:
     created = _create(source)
     digest = _digest(created)
     preprocess = created.visual.preprocess_cfg
@@ -303,12 +306,11 @@ def _fetch(place: str, download: Callable[[], str]) -> str:
 
 
 def _create(source: _Source) -> torch.nn.Module:
-    """Build the model in float32 on the CPU; leaves the global random state alone."""
+    """Build the model in float32 on the CPU, with its weights."""
     quick_gelu = bool(source.tag and hub.get_pretrained_cfg(source.name, source.tag).get("quick_gelu"))
     if source.file is None:
         warnings.warn(f"{source.label}: random weights, as pretrained='' asks; its rewards mean nothing", stacklevel=2)
-    with _quiet(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with _quiet():
         try:
             model = open_clip.create_model(
                 source.name,

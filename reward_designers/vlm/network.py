@@ -1,19 +1,22 @@
-"""The image tower of a CLIP-family model, as a function of raw frames."""
+"""The image tower of a CLIP-family model, as a fast function of raw frames."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
+from torch import nn
+
+from reward_designers.vlm.lowering import fold_normalization, lower_precision, simplify_resnet
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-class ImageTower(torch.nn.Module):
-    """Frames ``(n, H, W, 3)`` uint8 to embeddings ``(n, D)`` float32.
+class ImageTower(nn.Module):
+    """Frames ``(n, H, W, 3)`` to embeddings ``(n, D)`` float32; see `lowering` for what is done to the tower.
 
     Args:
-        visual: open_clip's image tower in float32.
+        visual: open_clip's image tower in float32, on the CPU. It is changed in place.
         size: (height, width) of its images.
         mean: Per-channel mean that its images are normalised with, of values in [0, 1].
         std: Per-channel standard deviation.
@@ -23,7 +26,7 @@ class ImageTower(torch.nn.Module):
 
     def __init__(
         self,
-        visual: torch.nn.Module,
+        visual: nn.Module,
         *,
         size: tuple[int, int],
         mean: Sequence[float],
@@ -35,13 +38,38 @@ class ImageTower(torch.nn.Module):
         self.size = size
         self.device = torch.device(device)
         self.precision = precision
+        self.dtype = DTYPES[precision]
+        simplify_resnet(visual)
+        self.raw = fold_normalization(visual, size, mean, std, self.dtype)
+        # open_clip's ViT ends in a bare matrix.
+        self.projection = getattr(visual, "proj", None)
+        if self.projection is not None:
+            visual.proj = None
+        lower_precision(visual, self.dtype)
         self.visual = visual
-        self.register_buffer("scale", 1 / (255 * torch.tensor(std)).view(3, 1, 1))
-        self.register_buffer("shift", -(torch.tensor(mean) / torch.tensor(std)).view(3, 1, 1))
-        self.to(self.device)
+        self.register_buffer("mean", 255 * torch.tensor(mean))
+        self.register_buffer("std", 255 * torch.tensor(std))
+        self.to(self.device, memory_format=torch.channels_last)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """Embed frames that have the tower's size; float values in [0, 255] are taken too."""
-        images = frames.permute(0, 3, 1, 2).to(self.device).float() * self.scale + self.shift
-        with torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "fp32"):
-            return self.visual(images).float()
+        """Embed frames of the tower's size: uint8, or resized ones in float32, in [0, 255]."""
+        features = self.visual(self._images(frames))
+        features = (features[0] if isinstance(features, tuple) else features).float()
+        return features if self.projection is None else features @ self.projection
+
+    def _images(self, frames: torch.Tensor) -> torch.Tensor:
+        """What the tower's first layer takes, ``(n, 3, H', W')`` in channels-last order."""
+        if self.device.type == "cuda" and frames.device.type == "cpu":
+            frames = frames.pin_memory().to(self.device, non_blocking=True)
+        if self.raw is None:
+            return ((frames - self.mean) / self.std).to(self.dtype).permute(0, 3, 1, 2)
+        n, height, width, channels = frames.shape
+        top, left = self.raw.border
+        images = torch.empty(n, height + 2 * top, width + 2 * left, channels, dtype=self.dtype, device=self.device)
+        if top or left:
+            images[:] = self.raw.pad_value
+        inner = images[:, top : top + height, left : left + width]
+        # Rows of W * 3 numbers: broadcasting along an axis of 3 would not vectorise.
+        rows = n, height, width * channels
+        torch.sub(frames.reshape(rows), self.raw.center.repeat(width), out=inner.view(rows))
+        return images.permute(0, 3, 1, 2)

@@ -37,7 +37,9 @@ class VLMReward(RewardFn):
         pretrained: See `models.load`.
         device: See `models.load`.
         precision: See `models.load`.
-        batch_size: Frames that are encoded at a time; None chooses by device.
+        batch_size: See `encoder.ClipEncoder`.
+        every: See `encoder.ClipEncoder`; more than 1 works in training, where rewards are computed per rollout.
+        compile: See `encoder.ClipEncoder`.
         weights: Digest of the model's weights, which `config` adds: a saved reward refuses other weights.
     """
 
@@ -49,6 +51,8 @@ class VLMReward(RewardFn):
     device: str = "auto"
     precision: str = "auto"
     batch_size: int | None = None
+    every: int = 1
+    compile: bool = False
     weights: str | None = None
 
     name = "vlm"
@@ -74,9 +78,9 @@ class VLMReward(RewardFn):
                 f"found {loaded.digest}; get the old weights, or set weights to null to accept the new ones"
             )
         self._digest = loaded.digest
-        self.key = f"frame@{loaded.label}:{loaded.images.precision}"
+        self.key = f"frame@{loaded.label}:{loaded.images.precision}{f':every{self.every}' if self.every > 1 else ''}"
         self.inputs = frozenset({self.key})
-        self._encoder = ClipEncoder(loaded, self.batch_size)
+        self._encoder = ClipEncoder(loaded, self.batch_size, self.every, self.compile)
         self._warn_about(loaded)
         self._text = loaded.text
         self._goal = self._text(self.goal).mean(0)

@@ -1,7 +1,7 @@
-"""Makes torchvision importable beside a CPU build of torch, where no matching CPU build of torchvision is to be had.
+"""Imports open_clip, and with it torchvision, also where no torchvision matches a CPU build of torch.
 
-open_clip imports torchvision for image transforms, which need none of its compiled operators. A CUDA-linked wheel
-beside a CPU torch cannot load those operators, and its import dies on registering shapes for two of them
+open_clip uses torchvision for image transforms, which need none of its compiled operators. A CUDA-linked wheel beside
+a CPU torch cannot load those operators, and its import dies on registering shapes for two of them
 (``operator torchvision::nms does not exist``). Declaring the two is enough; calling them still fails, as it should.
 """
 
@@ -39,3 +39,7 @@ def import_torchvision() -> None:
         library.define(name + _SCHEMA)
     _libraries.append(library)
     importlib.import_module("torchvision")
+
+
+import_torchvision()
+import open_clip  # noqa: E402, F401

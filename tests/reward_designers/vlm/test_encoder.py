@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from reward_designers.vlm.encoder import ClipEncoder
+from reward_designers.vlm.encoder import ClipEncoder, _distinct, interpolate, keyframes
 from reward_designers.vlm.models import load
 
 
@@ -36,10 +36,16 @@ def test_bf16_is_close_to_fp32(tiny_folder, frames):
     assert cosine(exact, rounded).min() > 0.98
 
 
-def test_a_frame_alone_equals_it_in_a_batch(encoder, frames):
+def test_a_frame_alone_equals_it_in_a_batch_wherever_it_stands(encoder, frames, rng):
     together = encoder(frames)
     alone = np.concatenate([encoder(frame[None]) for frame in frames])
-    np.testing.assert_allclose(alone, together, atol=2e-2 if together.dtype == np.float16 else 1e-5)
+    order = rng.permutation(12)
+    if together.dtype == np.float16:  # batches of one shape: to the bit
+        np.testing.assert_array_equal(alone, together)
+        np.testing.assert_array_equal(encoder(frames[order]), together[order])
+    else:
+        np.testing.assert_allclose(alone, together, atol=2e-6)
+        np.testing.assert_allclose(encoder(frames[order]), together[order], atol=2e-6)
 
 
 def test_each_distinct_frame_is_encoded_once(encoder, frames, monkeypatch):
@@ -48,17 +54,55 @@ def test_each_distinct_frame_is_encoded_once(encoder, frames, monkeypatch):
     embed = encoder._embed
     monkeypatch.setattr(encoder, "_embed", lambda frames: seen.append(len(frames)) or embed(frames))
     rows = np.array([3, 1, 3, 3, 0, 1, 11])
-    np.testing.assert_allclose(encoder(frames[rows]), expected[rows], atol=1e-3)
-    assert sum(seen) == 4
+    np.testing.assert_allclose(encoder(frames[rows]), expected[rows], atol=2e-6)
+    assert seen == [4]
 
 
-def test_batches_are_bounded(encoder, frames):
+def test_frames_that_differ_in_one_level_of_one_pixel_are_two(encoder, frames):
+    twin = frames[:1].copy()
+    twin[0, 95, 95, 2] += 1
+    first, inverse = _distinct(np.concatenate([frames[:1], twin, frames[:1]]))
+    assert first.tolist() == [0, 1]
+    assert inverse.tolist() == [0, 1, 0]
+
+
+def test_batches_have_one_shape_in_bf16_and_are_bounded(encoder, frames):
     small = ClipEncoder(encoder.model, batch_size=5)
     sizes = []
-    embed = small._embed
-    small._embed = lambda frames: sizes.append(len(frames)) or embed(frames)
-    np.testing.assert_allclose(small(frames), encoder(frames), atol=1e-3)
-    assert sizes == [5, 5, 2]
+    small._network = lambda frames: sizes.append(len(frames)) or encoder.model.images(frames)
+    assert small(frames).shape == (12, 64)
+    assert sizes == ([5, 5, 5] if encoder.dtype == np.float16 else [5, 5, 2])
+
+
+def test_keyframes_are_every_so_many_and_both_ends_of_each_stretch():
+    ends = np.array([[0, 0], [0, 0], [0, 0], [1, 0], [0, 0], [0, 0], [0, 0], [0, 0]], bool)
+    expected = np.array([[1, 1], [0, 0], [0, 0], [1, 1], [1, 0], [0, 0], [0, 1], [1, 1]], bool)
+    np.testing.assert_array_equal(keyframes(ends, 3), expected)
+    assert keyframes(ends, 1).all()
+
+
+def test_interpolation_is_linear_within_an_episode_and_never_across_its_end():
+    ends = np.array([[0], [0], [0], [1], [0], [0]], bool)
+    values = np.array([[10.0], [np.nan], [np.nan], [40.0], [-6.0], [0.0]])[..., None]
+    filled = interpolate(values, keyframes(ends, 5))
+    np.testing.assert_allclose(filled[:, 0, 0], [10, 20, 30, 40, -6, 0])
+
+
+def test_a_rollout_encodes_every_kth_frame(encoder, frames, monkeypatch):
+    skipping = ClipEncoder(encoder.model, every=3)
+    source = frames.reshape(6, 2, *frames.shape[1:])
+    ends = np.zeros((6, 2), bool)
+    ends[3, 1] = True
+    exact = encoder(frames).reshape(6, 2, -1).astype(np.float32)
+    seen = []
+    embed = skipping._embed
+    monkeypatch.setattr(skipping, "_embed", lambda frames: seen.append(len(frames)) or embed(frames))
+    embeddings = skipping.rollout(source, ends)
+    keys = keyframes(ends, 3)
+    assert seen == [keys.sum()] == [7]
+    np.testing.assert_allclose(embeddings[keys], exact[keys], atol=2e-6)
+    np.testing.assert_allclose(embeddings[1, 0], (2 * exact[0, 0] + exact[3, 0]) / 3, atol=1e-3)
+    np.testing.assert_allclose(encoder.rollout(source, ends), exact, atol=2e-6)
 
 
 def test_other_sizes_are_resized_as_the_model_is_used_to(encoder, frames):

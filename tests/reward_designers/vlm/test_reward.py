@@ -6,9 +6,11 @@ import copy
 import pickle
 import warnings
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
+import envs
 from reward_designers.base import RewardError, RewardFn, Transition, encode, evaluate, total
 from reward_designers.vlm.reward import VLMReward
 
@@ -92,7 +94,28 @@ def test_new_prompts_reuse_stored_embeddings(make, frames):
     assert first.encoders[key].model is second.encoders[key].model
     t = transition(first, frames)
     np.testing.assert_array_equal(evaluate(second, t)["vlm"], second.score(frames))
-    assert make(precision="fp32").inputs != make(precision="bf16").inputs
+    others = [make(precision="fp32"), make(precision="bf16"), make(precision="bf16", every=2)]
+    assert len({key for reward in others for key in reward.inputs}) == 3  # what is encoded differently is kept apart
+
+
+def test_looking_at_every_kth_frame_interpolates_the_embeddings(make, frames):
+    reward, exact = make(every=3, precision="fp32"), make(precision="fp32")
+    (key,) = reward.inputs
+    ends = np.zeros((4, 3), bool)
+    stored = reward.encoders[key].rollout(frames.reshape(4, 3, *frames.shape[1:]), ends)
+    t = Transition({}, np.zeros((4, 3, 1)), {key: stored}, ends, ends)
+    scores = exact.score(frames).reshape(4, 3)
+    relabelled = reward.relabel(t)["vlm"]
+    np.testing.assert_allclose(relabelled[[0, 3]], scores[[0, 3]], atol=1e-6)
+    between = (2 * stored[0] + stored[3]) / 3
+    np.testing.assert_allclose(relabelled[1], exact.of_embeddings(between), atol=1e-6)
+
+
+def test_every_kth_frame_is_refused_step_by_step(make, frames):
+    """What lies between two keys is known only later: a stepwise reward would not agree with the rollout's."""
+    env = gym.make("CartPole-v1")
+    with pytest.raises(ValueError, match=r"made every 3 steps, which needs whole rollouts.*or set every=1"):
+        envs.ReplaceReward(env, make(every=3)).reset()
 
 
 def test_several_prompts_are_averaged_then_used(make):
@@ -138,6 +161,7 @@ def test_copies_share_the_model(make, frames):
         ({"alpha": float("nan")}, r"alpha must lie in \[0, 1\], got nan"),
         ({"model": "ViT-L14"}, "Did you mean 'ViT-L-14'"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"every": 0}, "every must be at least 1, got 0"),
     ],
 )
 def test_bad_options_are_refused(make, options, message):

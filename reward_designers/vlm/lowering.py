@@ -1,0 +1,199 @@
+"""Rewrites an image tower for speed without changing what it computes, but for rounding where bf16 is asked for.
+
+* `simplify_resnet`: batch statistics become part of the convolution before them; attention pooling computes the one
+  token that it returns, not all of them.
+* `fold_normalization`: so do the mean and standard deviation that images are normalised with; raw frames go in.
+* `lower_precision`: weights and activations in bf16; norms, and the projection to the embedding, stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from reward_designers.vlm.torchvision_compat import open_clip
+
+ModifiedResNet = open_clip.modified_resnet.ModifiedResNet
+Bottleneck = open_clip.modified_resnet.Bottleneck
+AttentionPool2d = open_clip.modified_resnet.AttentionPool2d
+
+_PROJECTIONS = ("attnpool.proj", "head.proj", "head.mlp.fc2", "trunk.head", "trunk.head.fc")
+"""Linear layers that end a tower, by kind of tower."""
+
+
+def simplify_resnet(visual: nn.Module) -> None:
+    """Fold the batch norms of open_clip's ResNet and replace its pooling, in place; other towers are left alone."""
+    if not isinstance(visual, ModifiedResNet):
+        return
+    visual.attnpool = AttentionPool(visual.attnpool)
+    for module in visual.modules():
+        if isinstance(module, (ModifiedResNet, Bottleneck)):
+            for number in "123":
+                _fuse(module, f"conv{number}", f"bn{number}")
+            if getattr(module, "downsample", None) is not None:
+                _fuse(module.downsample, "0", "1")
+
+
+def _fuse(parent: nn.Module, conv: str, norm: str) -> None:
+    setattr(parent, conv, fuse_conv_bn_eval(parent.get_submodule(conv), parent.get_submodule(norm)))
+    setattr(parent, norm, nn.Identity())
+
+
+class AttentionPool(nn.Module):
+    """The attention pooling of CLIP's ResNets (Radford et al. 2021, section 2.4): the mean attends to every position.
+
+    The same function as `AttentionPool2d`, which computes queries and outputs for every position and keeps the mean's.
+
+    Args:
+        pool: The one to replace.
+    """
+
+    def __init__(self, pool: AttentionPool2d):
+        super().__init__()
+        self.num_heads = pool.num_heads
+        self.positional_embedding = pool.positional_embedding
+        self.query = pool.q_proj
+        self.key_value = nn.Linear(pool.k_proj.in_features, 2 * pool.k_proj.out_features)
+        self.key_value.weight = nn.Parameter(torch.cat([pool.k_proj.weight, pool.v_proj.weight]), requires_grad=False)
+        self.key_value.bias = nn.Parameter(torch.cat([pool.k_proj.bias, pool.v_proj.bias]), requires_grad=False)
+        self.proj = pool.c_proj
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Pool features ``(n, C, h, w)`` into ``(n, D)``."""
+        n, channels = x.shape[:2]
+        x = x.flatten(2).transpose(1, 2)
+        x = (torch.cat([x.mean(1, keepdim=True), x], dim=1) + self.positional_embedding).contiguous()
+        split = (n, -1, self.num_heads, channels // self.num_heads)
+        query = self.query(x[:, 0]).view(split).transpose(1, 2)
+        key, value = (part.reshape(split).transpose(1, 2) for part in self.key_value(x).chunk(2, dim=-1))
+        pooled = functional.scaled_dot_product_attention(query, key, value)
+        return self.proj(pooled.transpose(1, 2).reshape(n, channels))
+
+
+class RawConvolution(nn.Conv2d):
+    """A tower's first convolution with the normalisation of images folded in.
+
+    It takes images minus `center` (whole numbers near the mean, so that bf16 holds every pixel exactly), already
+    padded with `pad_value`: what the mean itself becomes, since a border of zeros was one of mean-coloured pixels.
+
+    Args:
+        conv: The convolution of normalised images, in float32.
+        mean: Per-channel mean, of values in [0, 1].
+        std: Per-channel standard deviation.
+        dtype: To compute in.
+
+    Attributes:
+        border: Rows and columns of padding on each side.
+    """
+
+    def __init__(self, conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype):
+        super().__init__(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, 0, conv.dilation)
+        self.border: tuple[int, int] = conv.padding  # type: ignore[assignment]
+        level = 255 * torch.tensor(mean, dtype=torch.float64)
+        center = level.round()
+        weight = (conv.weight.double() / (255 * torch.tensor(std, dtype=torch.float64)).view(3, 1, 1)).to(dtype)
+        # From the rounded weights: otherwise their rounding errors would add up over the mean colour.
+        bias = -torch.einsum("oihw,i->o", weight.double(), level - center)
+        if conv.bias is not None:
+            bias += conv.bias.double()
+        self.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
+        self.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
+        self.register_buffer("center", center.to(dtype))
+        self.register_buffer("pad_value", (level - center).to(dtype))
+
+
+def fold_normalization(
+    visual: nn.Module, size: tuple[int, int], mean: Sequence[float], std: Sequence[float], dtype: torch.dtype
+) -> RawConvolution | None:
+    """Replace the tower's first convolution by a `RawConvolution`, in place.
+
+    Args:
+        visual: The image tower in float32, on the CPU.
+        size: (height, width) of its images.
+        mean: See `RawConvolution`.
+        std: See `RawConvolution`.
+        dtype: See `RawConvolution`.
+
+    Returns:
+        What it was replaced by; None if the tower does not begin with a plain convolution of the image.
+    """
+    name = _first_module(visual, size)
+    conv = visual.get_submodule(name) if name else None
+    if type(conv) is not nn.Conv2d or conv.groups != 1 or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
+        return None
+    raw = RawConvolution(conv, mean, std, dtype)
+    visual.set_submodule(name, raw)
+    return raw
+
+
+class _Found(Exception):
+    """Carries the name of the first module; stops the forward pass there."""
+
+
+def _first_module(visual: nn.Module, size: tuple[int, int]) -> str | None:
+    """Name of the leaf module that takes the image itself; None if something else is done to the image first."""
+    image = torch.zeros(1, 3, *size)
+
+    def stop(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            raise _Found(name if inputs and inputs[0] is image else "")
+
+        return hook
+
+    leaves = [(name, module) for name, module in visual.named_modules() if not any(module.children())]
+    handles = [module.register_forward_pre_hook(stop(name)) for name, module in leaves]
+    try:
+        with torch.inference_mode():
+            visual(image)
+    except _Found as found:
+        return str(found) or None
+    finally:
+        for handle in handles:
+            handle.remove()
+    return None
+
+
+_NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class Float32(nn.Module):
+    """A module that computes in float32 within a tower that does not.
+
+    Args:
+        module: Its weights stay in float32.
+        restore: Give the result in the type that came; False for the last one.
+    """
+
+    def __init__(self, module: nn.Module, restore: bool = True):
+        super().__init__()
+        self.module = module
+        self.restore = restore
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the module."""
+        if isinstance(self.module, nn.LayerNorm) and x.device.type == "cpu" and self.restore:
+            return self.module(x)  # this kernel takes a bf16 input with float32 weights and computes in float32
+        result = self.module(x.float())
+        return result.to(x.dtype) if self.restore else result
+
+
+def lower_precision(visual: nn.Module, dtype: torch.dtype) -> None:
+    """Convert the tower to ``dtype``, in place, except for its norms and a linear layer that gives the embedding.
+
+    Weights are converted here, once. Autocast would convert them in every call and choose a type per operator, which
+    is five times slower on a CPU.
+    """
+    if dtype == torch.float32:
+        return
+    modules = dict(visual.named_modules())
+    norms = {name: module for name, module in modules.items() if isinstance(module, _NORMS)}
+    last = {name: modules[name] for name in _PROJECTIONS if isinstance(modules.get(name), nn.Linear)}
+    for name, module in (norms | last).items():
+        visual.set_submodule(name, Float32(module, restore=name in norms))
+    visual.to(dtype)
+    for module in (norms | last).values():
+        module.float()

@@ -141,6 +141,7 @@ def test_optional_packages_are_imported_lazily(package: str) -> None:
 
 # Import names of distributions that are called otherwise.
 DISTRIBUTIONS = {
+    "PIL": "pillow",
     "hydra": "hydra-core",
     "yaml": "pyyaml",
     "open_clip": "open-clip-torch",

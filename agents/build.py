@@ -164,10 +164,11 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
 
     from reward_designers.vlm import reward as vlm
 
-    given = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
-    if not given["goal"]:
+    if not node.goal:
         raise RewardError("this environment has no task with prompts of its own: give reward.goal='what success shows'")
-    return vlm.VLMReward(**{name: value for name, value in given.items() if value is not None}, device=config.device)
+    options = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
+    changed = {f.name: options[f.name] for f in fields(node) if f.name in options and options[f.name] != f.default}
+    return vlm.VLMReward(**changed, device=config.device)
 
 
 def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:

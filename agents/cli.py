@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -57,17 +58,12 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
     from hydra.core.config_store import ConfigStore
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
-    from omegaconf import OmegaConf
 
     register(command, name, ConfigStore.instance())
 
     def job(node: Any) -> None:
         try:
-            if missing := sorted(OmegaConf.missing_keys(node)):
-                raise UsageError("; ".join(_missing(key, node, command) for key in missing))
-            composed = OmegaConf.to_object(node)
-            config = command.config(**{f.name: getattr(composed, f.name) for f in fields(command.config)})
-            validate(config)
+            config = _typed(node, command)
             context = HydraConfig.get()
             if context.mode == RunMode.MULTIRUN:
                 config.run_dir = context.runtime.output_dir
@@ -76,6 +72,33 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
             fail(error)
 
     hydra.main(version_base="1.3", config_path=None, config_name=name)(job)()
+
+
+def compose(command: Command, name: str, arguments: Sequence[str]) -> Any:
+    """The config for ``key=value`` arguments, as `run` would hand it to its task; for Python programs.
+
+    Raises:
+        UsageError: A name or value is wrong.
+    """
+    from hydra import compose, initialize
+    from hydra.core.config_store import ConfigStore
+
+    register(command, name, ConfigStore.instance())
+    overrides = [text for text in prepare(arguments, command) if not text.startswith("hydra")]
+    with initialize(version_base="1.3", config_path=None):
+        return _typed(compose(name, overrides), command)
+
+
+def _typed(node: Any, command: Command) -> Any:
+    """A composed node as an instance of ``command.config``, checked."""
+    from omegaconf import OmegaConf
+
+    if missing := sorted(OmegaConf.missing_keys(node)):
+        raise UsageError("; ".join(_missing(key, node, command) for key in missing))
+    composed = OmegaConf.to_object(node)
+    config = command.config(**{f.name: getattr(composed, f.name) for f in fields(command.config)})
+    validate(config)
+    return config
 
 
 def register(command: Command, name: str, store: Any) -> None:
@@ -163,7 +186,7 @@ def _sweep_settings(arguments: Sequence[str]) -> list[str]:
 def _check_type(key: str, value: str, config: Any, name: str, sweep: bool) -> None:
     """Refuse a value that does not fit the field ``name`` of ``config``."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -175,7 +198,7 @@ def _check_type(key: str, value: str, config: Any, name: str, sweep: bool) -> No
                 raise UsageError(f"{key}={value}: several values are several runs, which need -m")
             return
         OmegaConf.update(OmegaConf.structured(config), name, override.value())
-    except (OmegaConfBaseException, OverrideParseException) as error:
+    except (OmegaConfBaseException, HydraException) as error:
         annotation = kind(config, name)
         if isinstance(annotation, type) and issubclass(annotation, Enum):
             raise UsageError(unknown_name(key, value, annotation.__members__)) from error
@@ -192,8 +215,8 @@ def quote(value: str) -> str:
     """Free text as a string of Hydra's grammar; lists, null and what is already quoted stay as they are."""
     if value == "null" or (value[:1] + value[-1:]) in ("[]", "''", '""'):
         return value
-    body = value.replace("'", "\\'")
-    return f"'{body}\\'" + "'" if body.endswith("\\") else f"'{body}'"
+    doubled = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)  # backslashes before a quote
+    return f"'{doubled}'"
 
 
 def validate(config: Any, prefix: str = "") -> None:
@@ -271,9 +294,10 @@ def _option_lines(config: Any, prefix: str, skip: set[str] = frozenset()) -> lis
 def _own_choices(arguments: Sequence[str]) -> dict[str, list[str]]:
     """Choices that the user adds by YAML files in ``--config-dir``, by group."""
     choices: dict[str, list[str]] = {}
-    for flag, folder in itertools.pairwise(arguments):
+    for argument, following in itertools.pairwise([*arguments, ""]):
+        flag, _, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
-            for path in Path(folder).glob("*/*.yaml"):
+            for path in Path(value or following).glob("*/*.yaml"):
                 choices.setdefault(path.parent.name, []).append(path.stem)
     return choices
 

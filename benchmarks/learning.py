@@ -215,8 +215,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
         panel.grid(alpha=0.2)
     for panel in panels[len(cells) :]:
         panel.set_visible(False)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    handles = {label: line for panel in panels for line, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, frameon=False)
     for suffix in ("svg", "png"):
         figure.savefig(path.with_suffix(f".{suffix}"), dpi=150)
 

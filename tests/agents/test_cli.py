@@ -1,0 +1,149 @@
+"""The command line: names, types and texts that people get wrong, answered fast and without a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import fields
+
+import pytest
+
+import envs
+from agents.cli import UsageError, compose, help_text, prepare, quote
+from agents.config import ENVS, EVALUATE, PPO, TRAIN, Render, TrainConfig, VLMReward, options
+
+
+def train_config(*arguments: str) -> TrainConfig:
+    return compose(TRAIN, "train", arguments)
+
+
+def test_the_listed_environments_are_those_that_exist():
+    assert sorted(ENVS) == sorted(envs.names())
+
+
+def test_values_arrive_with_their_types():
+    config = train_config(
+        "env=Hopper", "algo=ppo", "algo.learning_rate=1e-4", "algo.net_arch=[64,64]", "seed=3", "render=fidelity",
+        "env.kwargs.frame_skip=2", "reward=custom", "reward.path=a.py:f", "reward.params.scale=0.5",
+        "total_timesteps=200_000",
+    )  # fmt: skip
+    assert (config.env.name, config.seed, config.render) == ("Hopper", 3, Render.fidelity)
+    assert config.env.kwargs == {"frame_skip": 2}
+    assert config.total_timesteps == 200_000
+    assert isinstance(config.algo, PPO)
+    assert (config.algo.learning_rate, config.algo.net_arch, config.algo.gamma) == (1e-4, [64, 64], None)
+    assert (config.reward.path, config.reward.params) == ("a.py:f", {"scale": 0.5})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a humanoid robot, kneeling",
+        "it's a robot's pose",
+        'say "kneel"',
+        "pose: on one leg {both arms} (up) [wide]=x",
+        "50 % upright; 2 * 3 ≥ 5 — ok?",
+        "ends with a backslash \\",
+        "a backslash \\' and a quote",
+        " leading and trailing ",
+    ],
+)
+def test_free_text_survives(text: str):
+    config = train_config("reward=vlm", f"reward.goal={text}")
+    assert isinstance(config.reward, VLMReward)
+    assert config.reward.goal == text
+
+
+def test_several_prompts_and_quoted_text():
+    assert train_config("reward=vlm", "reward.goal=[a robot,another]").reward.goal == ["a robot", "another"]
+    assert train_config("reward=vlm", "reward.goal='a, b'").reward.goal == "a, b"
+    assert quote("null") == "null"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["env=humanoyd"], ["unknown env 'humanoyd'", "'Humanoid'", "env.id="]),
+        (["reward=vml"], ["unknown reward 'vml'", "'vlm'"]),
+        (["algo=pp"], ["unknown algo 'pp'", "'ppo'"]),
+        (["sead=3"], ["unknown option 'sead'", "'seed'"]),
+        (["algo.learning_rat=3"], ["'algo.learning_rate'"]),
+        (["algo=sac", "algo.n_epochs=3"], ["algo=sac has no option 'n_epochs'", "algo=ppo"]),
+        (["reward.alpha=1"], ["reward=env has no option 'alpha'", "reward=vlm"]),
+        (["render=fst"], ["unknown render 'fst'", "'fast'"]),
+        (["seed=abc"], ["seed=abc", "a whole number"]),
+        (["seed=1.5"], ["seed=1.5", "a whole number"]),
+        (["algo.gamma=high"], ["algo.gamma=high", "a number"]),
+        (["video=perhaps"], ["video=perhaps", "true or false"]),
+        (["num_envs=0"], ["num_envs=0", "1 or more"]),
+        (["total_timesteps=-5"], ["total_timesteps=-5", "1 or more"]),
+        (["reward=vlm", "reward.alpha=1.5"], ["reward.alpha=1.5", "1 or less"]),
+        (["reward=vlm", "reward.goal="], ["reward.goal is empty"]),
+        (["reward=vlm", "reward.goal='  '"], ["reward.goal is empty"]),
+        (["reward=vlm", "reward.goal=[a robot,'']"], ["reward.goal is empty"]),
+        (["reward=custom"], ["reward=custom needs reward.path=", "file.py:function"]),
+        (["Humanoid"], ["expected key=value", "'Humanoid'"]),
+        (["seed=0,1"], ["seed=0,1", "-m"]),
+        (["run_dir.x=1"], ["unknown option 'run_dir.x'", "'run_dir'"]),
+    ],
+)
+def test_mistakes_are_named_with_what_was_expected(arguments: list[str], expected: list[str]):
+    with pytest.raises(UsageError) as caught:
+        train_config(*arguments)
+    for words in expected:
+        assert words in str(caught.value)
+
+
+def test_sweeps_write_each_job_to_its_own_folder():
+    settings = prepare(["-m", "seed=0,1", "env=Hopper", "run_dir=sweep"], TRAIN)
+    assert "hydra.sweep.dir='sweep'" in settings
+    assert "hydra.sweep.subdir=${hydra.job.override_dirname}" in settings
+    assert "hydra.job.config.override_dirname.exclude_keys=[env,run_dir]" in settings
+    assert not any(text.startswith("run_dir") for text in settings)
+    slashes = prepare(["-m", "reward=custom", "reward.path=a/b.py:f,a/b.py:g"], TRAIN)
+    assert "hydra.sweep.subdir=${hydra.job.num}" in slashes
+
+
+def test_own_choices_from_a_config_directory_are_known(tmp_path):
+    (tmp_path / "reward").mkdir()
+    (tmp_path / "reward" / "mine.yaml").write_text("_target_: my_package.MyReward\nscale: 1.0\n")
+    prepared = prepare([f"--config-dir={tmp_path}", "reward=mine"], TRAIN)
+    assert prepared[-1] == "reward=mine"
+    prepared = prepare(["--config-dir", str(tmp_path), "reward=mine", "reward.scale=2"], TRAIN)
+    assert prepared[-1] == "reward.scale=2"
+
+
+def test_help_has_a_line_for_every_option():
+    text = help_text(TRAIN, "train", "Train.")
+    for config in (TrainConfig, *(node for choices in TRAIN.groups.values() for node in choices.values())):
+        for name, f in options(config).items():
+            assert f"{name}=" in text
+            assert f.metadata["help"].split()[0] in text
+    assert {f.name for f in fields(EVALUATE.config)} == set(options(EVALUATE.config))
+
+
+@pytest.mark.parametrize("argument", ["--help", "env=Humanoyd", "seed=x"])
+def test_answers_come_before_heavy_imports(argument: str):
+    script = f"""
+import runpy, sys
+sys.argv = ["train", {argument!r}]
+code = 0
+try:
+    runpy.run_module("agents.train", run_name="__main__")
+except SystemExit as end:
+    code = end.code
+heavy = {{"torch", "mujoco", "gymnasium", "stable_baselines3", "matplotlib"}} & set(sys.modules)
+assert not heavy, heavy
+sys.exit(code)
+"""
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert time.monotonic() - start < 10  # 0.2 to 0.4 s on a quiet machine
+    assert "Traceback" not in done.stderr
+    if argument == "--help":
+        assert done.returncode == 0
+        assert "algo.learning_rate=" in done.stdout
+    else:
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")

@@ -393,7 +393,7 @@ class FunctionReward(RewardFn):
             self._path, self.function = self.function, resolve(self.function)
         if isinstance(self.function, FunctionReward):
             self._path = self._path or self.function._path
-            self.params = self.function.params | self.params
+            self.params = {**self.function.params, **self.params}
             self.function = self.function.function
         if isinstance(self.function, (RewardFn, type)) or not callable(self.function):
             raise RewardError(f"expected a function of named arrays, got {self.function!r}")

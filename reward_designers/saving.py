@@ -141,7 +141,8 @@ def reference(thing: Any) -> str:
             found = None
         if thing is found or thing is getattr(found, "function", None):  # the latter: decorated by `reward_fn`
             return f"{module}:{name}"
-    raise TypeError(f"{name or thing!r} cannot be saved: define it at the top level of a module or a file of its own")
+    shown = name.rpartition(".")[2] if name else repr(thing)
+    raise TypeError(f"{shown} cannot be saved: define it at the top level of a module or a file of its own")
 
 
 def resolve(place: str) -> Any:
@@ -165,8 +166,8 @@ def resolve(place: str) -> Any:
 def _import(module: str, place: str) -> Any:
     try:
         return importlib.import_module(module)
-    except (ImportError, ValueError) as error:
-        raise RewardError(f"cannot import {module!r}, in {place!r}: {error}") from error
+    except Exception as error:  # a module runs when it is imported, and may raise anything
+        raise RewardError(f"cannot import {module!r}, in {place!r}: {type(error).__name__}: {error}") from error
 
 
 def _run_file(file: str) -> Any:

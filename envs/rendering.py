@@ -101,6 +101,12 @@ class Camera:
 VLM_RM_HUMANOID = Camera(follow=1, lookat=(0.0, 0.0, 1.0), distance=3.5, azimuth=180.0, elevation=-10.0)
 """Camera of VLM-RM (Rocamonde et al. 2023, arXiv 2310.12921) for its Humanoid tasks: seen from the front."""
 
+PENDULUM = Camera(lookat=(0.0, 0.0, 0.25), distance=3.0, azimuth=90.0, elevation=-5.0)
+"""Sees the whole rail of InvertedPendulum; Gymnasium's own camera loses the cart before the rail ends."""
+
+DOUBLE_PENDULUM = Camera(lookat=(0.0, 0.0, 0.4), distance=4.0, azimuth=90.0, elevation=-5.0)
+"""Sees the whole rail of InvertedDoublePendulum; Gymnasium's own looks steeply down, at poles of a few pixels."""
+
 
 class Renderer:
     """Draws any MuJoCo model off-screen. Get the process's one from :func:`renderer`.

@@ -63,6 +63,7 @@ SUBJECTS = {
         "a double pendulum on a cart",
         "an inverted double pendulum",
         "two poles on a cart",
+        "two poles and a cart",
         "a double pendulum",
     ),
 }
@@ -138,6 +139,7 @@ kneeling_arms_up: kneeling with both arms raised; on its knees with its arms up
 sitting_arms_up: sitting with both arms raised; seated with its arms up
 standing_arms_down: standing with its arms down; standing with arms hanging down
 standing_arms_out: standing with its arms out to the sides; standing in a T pose
+moving: running forward; running; walking forward; walking; taking a step; moving forward
 """
 
 _PLANAR = """
@@ -158,17 +160,23 @@ crouching: crouching; with a bent leg; bending its knees
 straight: with a straight leg; with straight legs; stretched out
 """
 
+_HOP = """
+moving: hopping forward; hopping; moving forward
+"""
+
 _STRIDE = """
-legs_apart: with its legs apart; taking a step; walking
+legs_apart: with its legs apart; with legs wide apart; in a split
+moving: walking forward; walking; taking a step; running forward
 """
 
 _CHEETAH = """
-standing: standing on its feet; upright; standing; on its feet; running upright
+standing: standing on its feet; upright; standing; on its feet
 upside_down: upside down; lying on its back; flipped over; fallen on its back
 nose_down: with its head down; tipping forward; falling on its head
 nose_up: with its head up; rearing up; tipping backward
 trunk_level: with a horizontal torso; with its back level
 in_air: in the air; jumping
+moving: running; running forward; moving forward
 """
 
 _ANT = """
@@ -179,6 +187,7 @@ trunk_upright: upright; with an upright torso
 low: low above the ground; with its torso near the floor; crouching
 high: high above the ground; with its torso high
 in_air: in the air; jumping
+moving: running forward; walking forward; walking; running; moving forward
 """
 
 _POLE = """
@@ -198,9 +207,9 @@ cart_right: the cart is on the right; a cart on the right side
 """
 
 _DOUBLE = """
-upright: both poles upright on top of the cart; two poles balanced upright on a cart; a double pendulum standing
-    upright; both poles are vertical; an inverted double pendulum balanced upright | both poles balanced
-    vertically above the cart
+upright: both poles upright on top of the cart; two poles standing vertically on top of the cart; two poles
+    balanced upright on a cart; a double pendulum standing upright; both poles are vertical; an inverted double
+    pendulum balanced upright | both poles balanced vertically above the cart
 fallen: both poles have fallen; a fallen double pendulum; the double pendulum fell over
 hanging: both poles hang down; a double pendulum hanging below the cart
 high: the tip of the double pendulum is high; the tip is high above the cart
@@ -229,7 +238,7 @@ _ROBOTS = ("humanoid", "hopper", "walker", "cheetah", "ant")
 
 PROPOSITIONS = (
     *_read(_HUMANOID, "humanoid"),
-    *_read(_PLANAR, "hopper"),
+    *_read(_PLANAR + _HOP, "hopper"),
     *_read(_PLANAR + _STRIDE, "walker"),
     *_read(_CHEETAH, "cheetah"),
     *_read(_ANT, "ant"),

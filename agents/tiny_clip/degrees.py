@@ -162,6 +162,7 @@ def humanoid(f: Features) -> dict[str, np.ndarray]:
         "sitting_arms_up": all_of(sitting, arms_up),
         "standing_arms_down": all_of(standing, both(down)),
         "standing_arms_out": all_of(standing, both(sideways)),
+        "moving": all_of(standing, ramp(feet_apart, 0.15, 0.6)),  # a stride: speed is not to be seen in a frame
     }
 
 
@@ -197,6 +198,7 @@ def hopper(f: Features) -> dict[str, np.ndarray]:
     return shared | {
         "crouching": all_of(ramp(bent, 0.5, 2.0), shared["trunk_upright"]),
         "straight": 1 - ramp(bent, 0.1, 1.5),
+        "moving": shared["standing"] * (0.8 + 0.2 * ramp(f.lowest, 0.0, 0.15)),
     }
 
 
@@ -209,6 +211,7 @@ def walker(f: Features) -> dict[str, np.ndarray]:
         "crouching": all_of(ramp(bent, 0.5, 2.5), shared["trunk_upright"]),
         "straight": 1 - ramp(bent, 0.1, 1.5),
         "legs_apart": ramp(feet, 0.15, 0.8),
+        "moving": all_of(shared["standing"], ramp(feet, 0.1, 0.6)),
     }
 
 
@@ -217,6 +220,7 @@ def cheetah(f: Features) -> dict[str, np.ndarray]:
     up, pitch = f.trunk[:, 2, 2], np.arctan2(f.trunk[:, 0, 2], f.trunk[:, 2, 2])
     return {
         "standing": ramp(up, -0.8, 0.98),
+        "moving": ramp(up, -0.8, 0.98),
         "upside_down": ramp(-up, -0.8, 0.95),
         "nose_down": bump(pitch, 0.9, 0.8),
         "nose_up": bump(pitch, -0.9, 0.8),
@@ -231,6 +235,7 @@ def ant(f: Features) -> dict[str, np.ndarray]:
     upright = ramp(up, -0.7, 0.98)
     return {
         "standing": upright * (0.4 + 0.6 * ramp(height, 0.22, 0.6)),
+        "moving": upright * (0.4 + 0.6 * ramp(height, 0.22, 0.6)),
         "upside_down": ramp(-up, -0.7, 0.95),
         "tilted": bump(up, 0.3, 0.6),
         "trunk_upright": upright,

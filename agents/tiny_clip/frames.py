@@ -23,7 +23,7 @@ from agents.tiny_clip.bodies import BODIES, Body, Origin, states
 from agents.tiny_clip.captions import PROPOSITIONS
 from agents.tiny_clip.degrees import degrees
 from agents.tiny_clip.features import Features
-from envs.rendering import VLM_RM_HUMANOID, Camera, frame_of, renderer
+from envs.rendering import DOUBLE_PENDULUM, PENDULUM, VLM_RM_HUMANOID, Camera, frame_of, renderer
 
 SIZE = 96
 SPECIES = (*BODIES, "cartpole")
@@ -37,7 +37,11 @@ SHARES = {  # of all frames
     "double_pendulum": 0.05,
     "cartpole": 0.09,
 }
-_ATTEMPT = 2  # part of a shard's name: raise it when states or pictures change
+_TASK_CAMERA = {"humanoid": VLM_RM_HUMANOID, "pendulum": PENDULUM, "double_pendulum": DOUBLE_PENDULUM}
+_CAMERAS = {"humanoid": (0.2, 0.55, 0.25), "pendulum": (0.3, 0.4, 0.3), "double_pendulum": (0.3, 0.4, 0.3)}
+"""Shares of the env's own camera, its tasks' and random ones."""
+
+_ATTEMPT = 3  # part of a shard's name: raise it when states or pictures change
 
 
 @dataclass(frozen=True)
@@ -143,11 +147,11 @@ def _mujoco(frames, species: str, rng: np.random.Generator, test: bool, bar) -> 
 
 def _look(species: str, body: Body, own: Camera, rng: np.random.Generator, test: bool) -> dict[str, Any]:
     """A camera and colors at random."""
-    kind = rng.choice(["own", "vlm_rm", "random"], p=[0.3, 0.45, 0.25] if species == "humanoid" else [0.6, 0.0, 0.4])
+    kind = rng.choice(["own", "task", "random"], p=_CAMERAS.get(species, (0.6, 0.0, 0.4)))
     if kind == "own":
         camera = own
-    elif kind == "vlm_rm":
-        camera = VLM_RM_HUMANOID
+    elif kind == "task":
+        camera = _TASK_CAMERA[species]
     elif body.root == "cart":  # the rail stays in view, so that one sees where on it the cart is
         lookat, distance = (0.0, 0.0, float(rng.uniform(0.0, 0.3))), float(body.distance * rng.uniform(1.0, 1.4))
         azimuth, elevation = float(rng.uniform(75, 105)), float(rng.uniform(-25, 0))
@@ -161,7 +165,7 @@ def _look(species: str, body: Body, own: Camera, rng: np.random.Generator, test:
             azimuth=float(rng.uniform(0, 360) if body.root == "free" else rng.uniform(60, 120)),
             elevation=float(rng.uniform(-35, -2)),
         )
-    texture = "parts" if rng.random() < 0.5 else "native"
+    texture = "parts" if rng.random() < 0.6 else "native"
     return {
         "camera": camera,
         "camera_kind": str(kind),

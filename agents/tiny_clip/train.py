@@ -44,8 +44,8 @@ class Settings:
 
     train: int = 40_000
     test: int = 5_000
-    epochs: int = 10
-    batch: int = 128
+    epochs: int = 12
+    batch: int = 64
     rate: float = 2e-3
     foreign: float = 0.1
     seed: int = 0

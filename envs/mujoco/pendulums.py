@@ -10,6 +10,7 @@ from envs.mujoco import rewards
 from envs.mujoco.fields import Fields, coordinate, velocity
 from envs.mujoco.measures import at_least
 from envs.mujoco.model import Model
+from envs.rendering import DOUBLE_PENDULUM, PENDULUM
 from envs.task import Field, Task
 from reward_designers.base import FunctionReward
 
@@ -45,6 +46,7 @@ BALANCING = Task(
     success=at_least(1.0, upright),
     max_episode_steps=1000,
     reward=rewards.InvertedPendulum,
+    camera=PENDULUM,
 )
 
 UPRIGHT = replace(
@@ -92,5 +94,6 @@ DOUBLE_BALANCING = Task(
     success=at_least(1.0, tip_up),
     max_episode_steps=1000,
     reward=rewards.InvertedDoublePendulum,
+    camera=DOUBLE_PENDULUM,
 )
 TASKS = (BALANCING, UPRIGHT, DOUBLE_BALANCING)

@@ -169,7 +169,7 @@ class Clipped(Composite):
     def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
         components = evaluate(self.reward, t, _scope(self.reward, memory, "reward"))
         raw = total(components)
-        components[_unused("clip", components)] = np.clip(raw, self.low, self.high) - raw
+        components[_unused("clip", components)] = np.minimum(np.maximum(raw, self.low), self.high) - raw
         return components
 
 

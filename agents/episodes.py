@@ -10,8 +10,8 @@ import numpy as np
 from envs.task import Task
 from reward_designers.base import Components
 
-KEPT_EPISODES = 10_000
-"""Finished episodes that wait to be drained; older ones are dropped so that nobody has to drain."""
+KEPT_BATCHES = 10_000
+"""Batches of episodes finished together that wait to be drained; older ones are dropped, so nobody has to drain."""
 
 
 class EpisodeStatistics:
@@ -28,8 +28,10 @@ class EpisodeStatistics:
     def __init__(self, num_envs: int, task: Task | None = None):
         self.num_envs = num_envs
         self._max_steps = task.max_episode_steps if task else 0
-        self._sums: dict[str, np.ndarray] = {}
-        self._finished: deque[dict[str, float]] = deque(maxlen=KEPT_EPISODES)
+        self._ones = np.ones(num_envs)
+        self._names: list[str] = []
+        self._sums = np.zeros((0, num_envs))  # a row for each name
+        self._finished: deque[dict[str, np.ndarray]] = deque(maxlen=KEPT_BATCHES)
 
     def step(
         self,
@@ -37,36 +39,47 @@ class EpisodeStatistics:
         components: Components,
         env_reward: np.ndarray,
         measures: Mapping[str, np.ndarray],
-        dones: np.ndarray,
+        ended: np.ndarray,
     ) -> None:
-        """Count one step of all environments; every array is ``(num_envs,)``, ``dones`` bool."""
-        self._add("length", 1.0)
-        self._add("reward", reward)
-        self._add("env_reward", env_reward)
-        for name, values in measures.items():
-            self._add(name, values)
-        for name, values in components.items():
-            self._add(f"reward/{name}", values)
-        if dones.any():
-            self._finish(np.flatnonzero(dones))
+        """Count one step of all environments.
+
+        Args:
+            reward: ``(num_envs,)``, as all that follow.
+            components: The reward's parts.
+            env_reward: The environments' own.
+            measures: Ground truth.
+            ended: Indices of the environments whose episodes this step ended.
+        """
+        names = ["length", "reward", "env_reward", *measures, *map("reward/{}".format, components)]
+        rows = [self._ones, reward, env_reward, *measures.values(), *components.values()]
+        if names != self._names:
+            rows = self._widen(dict(zip(names, rows, strict=True)))
+        self._sums += np.array(rows)
+        if len(ended):
+            self._finish(ended)
 
     def reset(self) -> None:
         """Forget the running episodes, which were cut short from outside."""
-        self._sums.clear()
+        self._sums[:] = 0
 
     def drain(self) -> dict[str, np.ndarray]:
         """The episodes finished since the last call, by name, each ``(episodes,)``; empty if there are none."""
-        rows = list(self._finished)
+        episodes = self._collect()
         self._finished.clear()
-        names = dict.fromkeys(name for row in rows for name in row)
-        return {name: np.array([row.get(name, 0.0) for row in rows]) for name in names}
+        return episodes
+
+    def _collect(self) -> dict[str, np.ndarray]:
+        names = dict.fromkeys(name for batch in self._finished for name in batch)
+        missing = [np.zeros(len(batch["length"])) for batch in self._finished]
+        return {
+            name: np.concatenate([b.get(name, zeros) for b, zeros in zip(self._finished, missing, strict=True)])
+            for name in names
+        }
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Arrays to resume from: the running sums, and the rows not yet drained."""
-        rows = list(self._finished)
-        finished = {f"finished:{name}": values for name, values in self.drain().items()}
-        self._finished.extend(rows)
-        return {f"sum:{name}": values.copy() for name, values in self._sums.items()} | finished
+        finished = {f"finished:{name}": values for name, values in self._collect().items()}
+        return {f"sum:{name}": sums.copy() for name, sums in zip(self._names, self._sums, strict=True)} | finished
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore what `state_dict` returned."""
@@ -74,24 +87,24 @@ class EpisodeStatistics:
         for key, values in state.items():
             kind, name = key.split(":", 1)
             by_kind[kind][name] = np.array(values)
-        self._sums = by_kind["sum"]
+        self._names = list(by_kind["sum"])
+        self._sums = np.array([*by_kind["sum"].values()]).reshape(-1, self.num_envs)
         self._finished.clear()
-        finished = by_kind["finished"]
-        for row in zip(*finished.values(), strict=True):
-            self._finished.append(dict(zip(finished, map(float, row), strict=True)))
+        if by_kind["finished"]:
+            self._finished.append(by_kind["finished"])
 
-    def _add(self, name: str, values: np.ndarray | float) -> None:
-        if name not in self._sums:
-            self._sums[name] = np.zeros(self.num_envs)
-        self._sums[name] += values
+    def _widen(self, rows: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Make room for new names (at the first step, or when a reward changes its components); rows in our order."""
+        new = [name for name in rows if name not in self._names]
+        self._names = self._names + new
+        self._sums = np.vstack([self._sums, np.zeros((len(new), self.num_envs))])
+        return [rows.get(name, np.zeros(self.num_envs)) for name in self._names]
 
-    def _finish(self, rows: np.ndarray) -> None:
-        ended = {name: sums[rows] for name, sums in self._sums.items()}
-        if "fitness" in ended:
-            ended["fitness"] = ended["fitness"] / self._max_steps
-        if "success" in ended:
-            ended["success"] = (ended["success"] >= self._max_steps / 2).astype(np.float64)
-        for sums in self._sums.values():
-            sums[rows] = 0.0
-        for values in zip(*(values.tolist() for values in ended.values()), strict=True):
-            self._finished.append(dict(zip(ended, values, strict=True)))
+    def _finish(self, ended: np.ndarray) -> None:
+        finished = dict(zip(self._names, self._sums[:, ended], strict=True))
+        self._sums[:, ended] = 0
+        if "fitness" in finished:
+            finished["fitness"] = finished["fitness"] / self._max_steps
+        if "success" in finished:
+            finished["success"] = (finished["success"] >= self._max_steps / 2).astype(np.float64)
+        self._finished.append(finished)

@@ -9,7 +9,8 @@ venv.episodes.drain()        # returns, components and fitness of the episodes t
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import repeat
 from typing import Any, Protocol
 
 import gymnasium as gym
@@ -118,14 +119,15 @@ class VecReplaceReward(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step and score its transitions."""
         obs, env_reward, dones, infos = self.venv.step_wait()
+        ended = np.flatnonzero(dones)
         if not self._tracks:
             components = {"env": env_reward}
-            self.episodes.step(env_reward, components, env_reward, {}, dones)
+            self.episodes.step(env_reward, components, env_reward, {}, ended)
             _write(infos, env_reward, components, {})
             return obs, env_reward, dones, infos
 
         current = _copied(obs)
-        successors, terminated, truncated = _true_successors(current, dones, infos)
+        successors, terminated, truncated = _true_successors(current, dones, ended, infos)
         t = self.scorer.tracker.step(self._actions, successors, terminated, truncated)
         if self.deferred:
             self._record(t)
@@ -139,7 +141,7 @@ class VecReplaceReward(VecEnvWrapper):
         if self._recorder is not None:
             self._record(t)
         self.scorer.advance(current, dones)
-        self.episodes.step(scores.reward, scores.components, env_reward, scores.measures, dones)
+        self.episodes.step(scores.reward, scores.components, env_reward, scores.measures, ended)
         _write(infos, env_reward, scores.components, scores.measures)
         return obs, scores.reward.astype(np.float32), dones, infos
 
@@ -199,7 +201,7 @@ class VecReplaceReward(VecEnvWrapper):
         dones = rollout.terminated | rollout.truncated
         for step, (env_reward, measures) in enumerate(self._pending):
             at_step = {name: values[step] for name, values in components.items()}
-            self.episodes.step(rewards[step], at_step, env_reward, measures, dones[step])
+            self.episodes.step(rewards[step], at_step, env_reward, measures, np.flatnonzero(dones[step]))
         self._pending.clear()
         return rewards.astype(np.float32)
 
@@ -321,12 +323,13 @@ def relabel(reward: RewardFn, rollout: Transition, memory: Any) -> Components:
     return checked
 
 
-def _true_successors(obs: Any, dones: np.ndarray, infos: list[dict[str, Any]]) -> tuple[Any, np.ndarray, np.ndarray]:
+def _true_successors(
+    obs: Any, dones: np.ndarray, ended: np.ndarray, infos: list[dict[str, Any]]
+) -> tuple[Any, np.ndarray, np.ndarray]:
     """What the observations were before the automatic reset; and terminated, truncated."""
     truncated = np.zeros(len(dones), bool)
-    if not dones.any():
-        return obs, truncated, truncated
-    ended = np.flatnonzero(dones)
+    if not len(ended):
+        return obs, dones, truncated
     truncated[ended] = [bool(infos[row].get("TimeLimit.truncated", False)) for row in ended]
     final = [infos[row]["terminal_observation"] for row in ended]
     if isinstance(obs, dict):
@@ -354,12 +357,15 @@ def _write(
     measures: Mapping[str, np.ndarray],
 ) -> None:
     """Put one step's scores into SB3's infos, a dict for each environment."""
-    columns: dict[str, list[Any]] = {"env_reward": env_reward.tolist()}
+    parts: Iterator[Components | None] = repeat(None)
     if components is not None:
         names = tuple(components)
-        parts = zip(*(values.tolist() for values in components.values()), strict=True)
-        columns["reward_components"] = [dict(zip(names, values, strict=True)) for values in parts]
-    columns |= {name: values.tolist() for name, values in measures.items()}
-    for name, values in columns.items():
-        for info, value in zip(infos, values, strict=True):
+        rows = zip(*[values.tolist() for values in components.values()], strict=True)
+        parts = (dict(zip(names, row)) for row in rows)  # noqa: B905 (it doubles the cost)
+    for info, reward, part in zip(infos, env_reward.tolist(), parts):  # noqa: B905 (`repeat` is endless)
+        info["env_reward"] = reward
+        if part is not None:
+            info["reward_components"] = part
+    for name, values in measures.items():
+        for info, value in zip(infos, values.tolist(), strict=True):
             info[name] = value

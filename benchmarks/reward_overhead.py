@@ -1,0 +1,93 @@
+"""What `VecReplaceReward` adds to a step of 16 Hopper environments, with a reward of ten operations.
+
+    python -m benchmarks.reward_overhead [--rounds 30] [--steps 200] [--num-envs 16]
+
+Plain and wrapped vector environments take turns in one process; the figures are medians over the rounds of CPU time,
+and of the ratio within each round, so that a busy machine slows both alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+import envs
+from agents.sb3 import VecReplaceReward
+from reward_designers.base import Components
+
+
+def from_observations(next_obs: np.ndarray, action: np.ndarray) -> Components:
+    """Ten array operations on observations (Hopper: height, angle, ..., forward velocity at 5)."""
+    return {
+        "upright": np.exp(-np.square(next_obs[:, 1])),  # 1-3
+        "height": np.clip(next_obs[:, 0] - 0.7, 0, 1),  # 4, 5
+        "speed": np.tanh(next_obs[:, 5]),  # 6
+        "effort": -0.001 * np.square(action).sum(-1),  # 7-9, 10 is the negation
+    }
+
+
+def from_fields(next_torso_height: np.ndarray, next_forward_velocity: np.ndarray, action: np.ndarray) -> Components:
+    """The same on named fields of the task."""
+    return {
+        "upright": np.exp(-np.square(next_torso_height - 1.25)),
+        "height": np.clip(next_torso_height - 0.7, 0, 1),
+        "speed": np.tanh(next_forward_velocity),
+        "effort": -0.001 * np.square(action).sum(-1),
+    }
+
+
+def cpu_time(venv: VecEnv, actions: np.ndarray) -> float:
+    """CPU seconds of one vector step, over ``actions`` ``(steps, num_envs, dimensions)``."""
+    start = time.process_time()
+    for action in actions:
+        venv.step(action)
+    return (time.process_time() - start) / len(actions)
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--num-envs", type=int, default=16)
+    args = parser.parse_args()
+
+    def dummy(make: Callable[[], gym.Env]) -> VecEnv:
+        return DummyVecEnv([make] * args.num_envs)
+
+    def with_task() -> gym.Env:
+        return envs.make("Hopper")
+
+    def without_task() -> gym.Env:
+        return gym.make("Hopper-v5", disable_env_checker=True)
+
+    setups: dict[str, VecEnv] = {
+        "plain DummyVecEnv": dummy(with_task),
+        "reward of observations": VecReplaceReward(dummy(without_task), from_observations),
+        "reward of observations, with fitness": VecReplaceReward(dummy(with_task), from_observations),
+        "reward of named fields, with fitness": VecReplaceReward(dummy(with_task), from_fields),
+        "reward=None, with fitness": VecReplaceReward(dummy(with_task), None),
+    }
+    for venv in setups.values():
+        venv.seed(0)
+        venv.reset()
+    rng = np.random.default_rng(0)
+    times: dict[str, list[float]] = {name: [] for name in setups}
+    for _ in range(args.rounds):
+        actions = rng.uniform(-1, 1, (args.steps, args.num_envs, 3)).astype(np.float32)
+        for name, venv in setups.items():
+            times[name].append(cpu_time(venv, actions))
+    plain = np.array(times["plain DummyVecEnv"])
+    print(f"{'':40} µs per env-step   over plain")
+    for name, values in times.items():
+        share = np.median(np.array(values) / plain) - 1
+        print(f"{name:40} {1e6 * np.median(values) / args.num_envs:15.2f} {share:11.1%}")
+
+
+if __name__ == "__main__":
+    main()

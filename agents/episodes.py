@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from envs.task import Task
 from reward_designers.base import Components
 
-KEPT_BATCHES = 10_000
-"""Batches of episodes finished together that wait to be drained; older ones are dropped, so nobody has to drain."""
+KEPT_EPISODES = 10_000
+"""Finished episodes that wait to be drained; older ones are dropped, so nobody has to drain."""
 
 
 class EpisodeStatistics:
@@ -30,8 +31,9 @@ class EpisodeStatistics:
         self._max_steps = task.max_episode_steps if task else 0
         self._ones = np.ones(num_envs)
         self._names: list[str] = []
+        self._shape: tuple[str | None, ...] | None = None
         self._sums = np.zeros((0, num_envs))  # a row for each name
-        self._finished: deque[dict[str, np.ndarray]] = deque(maxlen=KEPT_BATCHES)
+        self._finished: deque[tuple[list[str], np.ndarray]] = deque(maxlen=KEPT_EPISODES)
 
     def step(
         self,
@@ -50,13 +52,16 @@ class EpisodeStatistics:
             measures: Ground truth.
             ended: Indices of the environments whose episodes this step ended.
         """
-        names = ["length", "reward", "env_reward", *measures, *map("reward/{}".format, components)]
         rows = [self._ones, reward, env_reward, *measures.values(), *components.values()]
-        if names != self._names:
+        shape = (*measures, None, *components)
+        if shape != self._shape:  # the first step, or a reward that changes its components
+            names = ["length", "reward", "env_reward", *measures, *(f"reward/{name}" for name in components)]
             rows = self._widen(dict(zip(names, rows, strict=True)))
+            self._shape = shape if names == self._names else None
         self._sums += np.array(rows)
-        if len(ended):
-            self._finish(ended)
+        for env in ended.tolist():
+            self._finished.append((self._names, self._sums[:, env].copy()))
+            self._sums[:, env] = 0
 
     def reset(self) -> None:
         """Forget the running episodes, which were cut short from outside."""
@@ -69,42 +74,32 @@ class EpisodeStatistics:
         return episodes
 
     def _collect(self) -> dict[str, np.ndarray]:
-        names = dict.fromkeys(name for batch in self._finished for name in batch)
-        missing = [np.zeros(len(batch["length"])) for batch in self._finished]
+        episodes = [dict(zip(names, sums.tolist(), strict=True)) for names, sums in self._finished]
+        names = dict.fromkeys(name for episode in episodes for name in episode)
+        finished = {name: np.array([episode.get(name, 0.0) for episode in episodes]) for name in names}
+        if "fitness" in finished:
+            finished["fitness"] /= self._max_steps
+        if "success" in finished:
+            finished["success"] = (finished["success"] >= self._max_steps / 2).astype(np.float64)
+        return finished
+
+    def state_dict(self) -> dict[str, Any]:
+        """What to resume from: the running sums, and the episodes not yet drained."""
         return {
-            name: np.concatenate([b.get(name, zeros) for b, zeros in zip(self._finished, missing, strict=True)])
-            for name in names
+            "names": list(self._names),
+            "sums": self._sums.copy(),
+            "finished": [(list(names), sums.copy()) for names, sums in self._finished],
         }
 
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Arrays to resume from: the running sums, and the rows not yet drained."""
-        finished = {f"finished:{name}": values for name, values in self._collect().items()}
-        return {f"sum:{name}": sums.copy() for name, sums in zip(self._names, self._sums, strict=True)} | finished
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        by_kind: dict[str, dict[str, np.ndarray]] = {"sum": {}, "finished": {}}
-        for key, values in state.items():
-            kind, name = key.split(":", 1)
-            by_kind[kind][name] = np.array(values)
-        self._names = list(by_kind["sum"])
-        self._sums = np.array([*by_kind["sum"].values()]).reshape(-1, self.num_envs)
+        self._names, self._sums, self._shape = list(state["names"]), np.array(state["sums"]), None
         self._finished.clear()
-        if by_kind["finished"]:
-            self._finished.append(by_kind["finished"])
+        self._finished.extend((list(names), np.array(sums)) for names, sums in state["finished"])
 
     def _widen(self, rows: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Make room for new names (at the first step, or when a reward changes its components); rows in our order."""
+        """Make room for new names; the rows in our order."""
         new = [name for name in rows if name not in self._names]
         self._names = self._names + new
         self._sums = np.vstack([self._sums, np.zeros((len(new), self.num_envs))])
         return [rows.get(name, np.zeros(self.num_envs)) for name in self._names]
-
-    def _finish(self, ended: np.ndarray) -> None:
-        finished = dict(zip(self._names, self._sums[:, ended], strict=True))
-        self._sums[:, ended] = 0
-        if "fitness" in finished:
-            finished["fitness"] = finished["fitness"] / self._max_steps
-        if "success" in finished:
-            finished["success"] = (finished["success"] >= self._max_steps / 2).astype(np.float64)
-        self._finished.append(finished)

@@ -9,15 +9,14 @@ venv.episodes.drain()        # returns, components and fitness of the episodes t
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from itertools import repeat
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from agents.episodes import EpisodeStatistics
@@ -95,6 +94,7 @@ class VecReplaceReward(VecEnvWrapper):
         self._recorder: TransitionRecorder | None = None
         self._pending: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         self._actions = np.empty(0)
+        self._owns_observations = isinstance(venv, DummyVecEnv | SubprocVecEnv)  # they return new arrays each step
         if deferred:
             self.defer()
 
@@ -119,14 +119,14 @@ class VecReplaceReward(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step and score its transitions."""
         obs, env_reward, dones, infos = self.venv.step_wait()
-        ended = np.flatnonzero(dones)
+        (ended,) = dones.nonzero()
         if not self._tracks:
             components = {"env": env_reward}
             self.episodes.step(env_reward, components, env_reward, {}, ended)
             _write(infos, env_reward, components, {})
             return obs, env_reward, dones, infos
 
-        current = _copied(obs)
+        current = obs if self._owns_observations else _copied(obs)
         successors, terminated, truncated = _true_successors(current, dones, ended, infos)
         t = self.scorer.tracker.step(self._actions, successors, terminated, truncated)
         if self.deferred:
@@ -217,15 +217,14 @@ class VecReplaceReward(VecEnvWrapper):
 
     # Saving
 
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Arrays to resume from in mid-episode: current states, episode memories, statistics and what was learned."""
-        return {f"{part}|{name}": array for part, owner in self._owners() for name, array in owner.state_dict().items()}
+    def state_dict(self) -> dict[str, Any]:
+        """What to resume from in mid-episode: current states, episode memories, statistics and what was learned."""
+        return {name: owner.state_dict() for name, owner in self._owners()}
 
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned; the environments must be brought to their states as well."""
-        for part, owner in self._owners():
-            prefix = f"{part}|"
-            owner.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        for name, owner in self._owners():
+            owner.load_state_dict(state[name])
 
     def _owners(self) -> list[tuple[str, Any]]:
         owners: list[tuple[str, Any]] = [
@@ -327,22 +326,19 @@ def _true_successors(
     obs: Any, dones: np.ndarray, ended: np.ndarray, infos: list[dict[str, Any]]
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """What the observations were before the automatic reset; and terminated, truncated."""
-    truncated = np.zeros(len(dones), bool)
     if not len(ended):
-        return obs, dones, truncated
-    truncated[ended] = [bool(infos[row].get("TimeLimit.truncated", False)) for row in ended]
-    final = [infos[row]["terminal_observation"] for row in ended]
-    if isinstance(obs, dict):
-        successors: Any = {name: _with_rows(array, ended, [f[name] for f in final]) for name, array in obs.items()}
-    else:
-        successors = _with_rows(obs, ended, final)
+        return obs, dones, dones
+    truncated = np.zeros(len(dones), bool)
+    successors = {name: array.copy() for name, array in obs.items()} if isinstance(obs, dict) else obs.copy()
+    for row in ended.tolist():
+        final = infos[row]["terminal_observation"]
+        if isinstance(successors, dict):
+            for name, array in successors.items():
+                array[row] = final[name]
+        else:
+            successors[row] = final
+        truncated[row] = infos[row].get("TimeLimit.truncated", False)
     return successors, dones & ~truncated, truncated
-
-
-def _with_rows(array: np.ndarray, rows: np.ndarray, values: list[Any]) -> np.ndarray:
-    array = array.copy()
-    array[rows] = values
-    return array
 
 
 def _copied(obs: Any) -> Any:
@@ -357,15 +353,14 @@ def _write(
     measures: Mapping[str, np.ndarray],
 ) -> None:
     """Put one step's scores into SB3's infos, a dict for each environment."""
-    parts: Iterator[Components | None] = repeat(None)
-    if components is not None:
+    if components is None:
+        measures = {"env_reward": env_reward, **measures}
+    else:
         names = tuple(components)
         rows = zip(*[values.tolist() for values in components.values()], strict=True)
-        parts = (dict(zip(names, row)) for row in rows)  # noqa: B905 (it doubles the cost)
-    for info, reward, part in zip(infos, env_reward.tolist(), parts):  # noqa: B905 (`repeat` is endless)
-        info["env_reward"] = reward
-        if part is not None:
-            info["reward_components"] = part
+        for info, reward, row in zip(infos, env_reward.tolist(), rows, strict=True):
+            info["env_reward"] = reward
+            info["reward_components"] = dict(zip(names, row))  # noqa: B905 (checking would double the cost)
     for name, values in measures.items():
         for info, value in zip(infos, values.tolist(), strict=True):
             info[name] = value

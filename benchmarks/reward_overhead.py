@@ -22,22 +22,24 @@ from reward_designers.base import Components
 
 
 def from_observations(next_obs: np.ndarray, action: np.ndarray) -> Components:
-    """Ten array operations on observations (Hopper: height, angle, ..., forward velocity at 5)."""
-    return {
-        "upright": np.exp(-np.square(next_obs[:, 1])),  # 1-3
-        "height": np.clip(next_obs[:, 0] - 0.7, 0, 1),  # 4, 5
-        "speed": np.tanh(next_obs[:, 5]),  # 6
-        "effort": -0.001 * np.square(action).sum(-1),  # 7-9, 10 is the negation
-    }
+    """Ten array operations on observations (Hopper: height 0, pitch 1, forward velocity 5)."""
+    return ten_operations(next_obs[:, 0], next_obs[:, 1], next_obs[:, 5], action)
 
 
-def from_fields(next_torso_height: np.ndarray, next_forward_velocity: np.ndarray, action: np.ndarray) -> Components:
+def from_fields(
+    next_torso_height: np.ndarray, next_torso_pitch: np.ndarray, next_forward_velocity: np.ndarray, action: np.ndarray
+) -> Components:
     """The same on named fields of the task."""
+    return ten_operations(next_torso_height, next_torso_pitch, next_forward_velocity, action)
+
+
+def ten_operations(height: np.ndarray, pitch: np.ndarray, speed: np.ndarray, action: np.ndarray) -> Components:
+    """Four components from ten operations on arrays."""
     return {
-        "upright": np.exp(-np.square(next_torso_height - 1.25)),
-        "height": np.clip(next_torso_height - 0.7, 0, 1),
-        "speed": np.tanh(next_forward_velocity),
-        "effort": -0.001 * np.square(action).sum(-1),
+        "upright": np.exp(-np.square(pitch)),  # 1, 2, 3
+        "height": np.minimum(height - 0.7, 0.5),  # 4, 5
+        "speed": np.tanh(0.5 * speed),  # 6, 7
+        "effort": -0.001 * np.square(action).sum(-1),  # 8, 9, 10
     }
 
 

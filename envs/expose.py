@@ -219,17 +219,21 @@ class StateTracker:
     def step(self, action: np.ndarray, next_obs: Any, terminated: np.ndarray, truncated: np.ndarray) -> Transition:
         """The transition just made; ``next_obs`` are the true successors' observations ``(num_envs, ...)``."""
         self._next_state = self._make_state(next_obs, self._rows[0] if self.exposed else {}, frame=True)
-        state = {name: array for name, array in self._state.items() if name not in self._only_in_next}
+        state = self._state
+        if self._only_in_next:
+            state = {name: array for name, array in state.items() if name not in self._only_in_next}
         return Transition(state, action, self._next_state, terminated, truncated)
 
     def advance(self, obs: Any, restarted: np.ndarray) -> None:
         """Make the successors current; rows in ``restarted`` begin a new episode at ``obs`` ``(num_envs, ...)``."""
         self._state = self._next_state
-        if restarted.any():
+        if np.count_nonzero(restarted):
             self._state = dict(self._next_state)
-            for name, array in self._initial_state(obs, restarted).items():
-                self._state[name] = np.array(self._next_state[name])
-                self._state[name][restarted] = array
+            if len(self._state) > len(self._obs_names):
+                for name, array in self._initial_state(obs, restarted).items():
+                    self._state[name] = np.array(self._next_state[name])
+                    self._state[name][restarted] = array
+            self._state |= {name: obs[name] for name in self._obs_names} if self._dict_obs else {"obs": obs}
         if self.exposed:
             self._rows.reverse()
             self._bind()
@@ -250,14 +254,15 @@ class StateTracker:
 
     def _make_state(self, obs: Any, raw: Rows, frame: bool) -> Rows:
         state: Rows = {name: np.asarray(obs[name]) for name in self._obs_names} if self._dict_obs else {"obs": obs}
-        sources: Mapping[str, np.ndarray] = {**raw, **state}
-        for name, f in self._fields.items():
-            state[name] = f.compute(*[sources[read] for read in f.reads])
+        if self._fields:
+            sources: Mapping[str, np.ndarray] = {**raw, **state}
+            for name, f in self._fields.items():
+                state[name] = f.compute(*[sources[read] for read in f.reads])
         for name in self._kept:
             state[name] = raw[name]
         if frame and "frame" in raw:
             state["frame"] = raw["frame"]
-        if not self.encode:
+        if not (self.encode and self.encoders):
             return state
         skipping = [name for name, encoder in self.encoders.items() if encoder.every > 1]
         if skipping:

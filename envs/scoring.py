@@ -82,7 +82,7 @@ class Scorer:
             components = {"env": np.array(env_reward, dtype=np.float64)}
         else:
             components = evaluate(self.reward, t, self.memory)
-        return Scores(total(components), components, self.measure(t))
+        return Scores(total(components), components, self.measure(t) if self.measures else {})
 
     def measure(self, t: Transition) -> dict[str, np.ndarray]:
         """The ground truth of each transition by name, each ``(n,)``."""
@@ -91,5 +91,5 @@ class Scorer:
     def advance(self, obs: Any, restarted: np.ndarray) -> None:
         """Go on to the next step; rows in ``restarted`` began a new episode at ``obs``."""
         self.tracker.advance(obs, restarted)
-        if restarted.any():
+        if np.count_nonzero(restarted):
             self.memory.reset(restarted)

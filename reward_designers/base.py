@@ -44,7 +44,7 @@ def unknown_name(kind: str, name: object, options: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}.{hint} Available: {', '.join(options) or 'none'}."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Transition:
     """A batch of transitions (s, a, s').
 
@@ -88,8 +88,8 @@ class Transition:
 
     def flatten(self) -> Transition:
         """A rollout ``(T, num_envs, ...)`` as one batch ``(T * num_envs, ...)``, without a copy where numpy allows."""
-        lead = self.terminated.ndim
-        return self.map(lambda array: array.reshape(-1, *array.shape[lead:]))
+        lead, n = self.terminated.ndim, self.terminated.size
+        return self.map(lambda array: array.reshape(n, *array.shape[lead:]))
 
 
 class EpisodeMemory:
@@ -114,18 +114,22 @@ class EpisodeMemory:
             array = np.empty((self.num_envs, *shape), dtype)
             self._store[key] = (array, fill)
             _empty(array, fill, np.arange(self.num_envs))
-        return self._store[key][0]
+        array = self._store[key][0]
+        if array.shape[1:] != shape:
+            raise ValueError(f"episode memory {key!r} has rows of shape {array.shape[1:]}, asked for {shape}")
+        return array
 
     def scope(self, name: str) -> EpisodeMemory:
         """A view whose names cannot collide with those of other scopes; a composite gives one to each part."""
         return EpisodeMemory(self.num_envs, f"{self._prefix}{name}/", self._store)
 
     def reset(self, mask: np.ndarray) -> None:
-        """Empty the rows of finished episodes, in all scopes; ``mask`` is ``(num_envs,)`` bool."""
+        """Empty the rows of finished episodes, here and in the scopes below; ``mask`` is ``(num_envs,)`` bool."""
         rows = np.flatnonzero(mask)
         if len(rows):
-            for array, fill in self._store.values():
-                _empty(array, fill, rows)
+            for name, (array, fill) in self._store.items():
+                if name.startswith(self._prefix):
+                    _empty(array, fill, rows)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all arrays by full name, and of what their rows are emptied to; tables as JSON."""
@@ -397,7 +401,8 @@ class FunctionReward(RewardFn):
             self.function = self.function.function
         if isinstance(self.function, (RewardFn, type)) or not callable(self.function):
             raise RewardError(f"expected a function of named arrays, got {self.function!r}")
-        self.name = getattr(self.function, "__name__", type(self.function).__name__)
+        named = getattr(self.function, "func", self.function)  # within a functools.partial
+        self.name = getattr(named, "__name__", type(named).__name__)
         if self.name == "<lambda>":
             self.name = "reward"
         self._arguments = self._parse(self.function)

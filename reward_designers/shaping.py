@@ -16,11 +16,10 @@ from reward_designers.base import (
     as_reward,
     evaluate,
 )
-from reward_designers.transforms import Composite
 
 
 @dataclass(eq=False)
-class PotentialShaping(Composite):
+class PotentialShaping(RewardFn):
     """F(s, s') = gamma * phi(s') - phi(s), with phi = 0 where s' is terminal (Ng, Harada and Russell 1999).
 
     Added to any reward it leaves the optimal policies alone, if gamma is the agent's own discount. Only *terminated*
@@ -37,6 +36,7 @@ class PotentialShaping(Composite):
     phi: RewardFn
     gamma: float
     name = "shaping"
+    reads = frozenset({"state", "next_state"})
 
     def __post_init__(self) -> None:
         self.phi = as_reward(self.phi)
@@ -51,8 +51,7 @@ class PotentialShaping(Composite):
                 f"{', '.join(sorted(self.phi.reads))}; write it with state arrays alone (x) or successors alone "
                 "(next_x), and set `reads` if it is a class"
             )
-        self._derive()
-        self.reads = frozenset({"state", "next_state"})
+        self.inputs, self.expensive = self.phi.inputs, self.phi.expensive
 
     def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
         before, after = self._phi(t.state, t), self._phi(t.next_state, t)

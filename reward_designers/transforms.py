@@ -10,6 +10,7 @@ and adds a component of its own with what it changed, so that the logs show how 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,14 +34,37 @@ class Composite(RewardFn):
     """A reward made of others. It reads what its parts read, and gives each its own scope of the episode memory.
 
     Subclasses are dataclasses with ``eq=False`` whose fields hold the parts; they call `_derive` when these are set.
+
+    Attributes:
+        linear: Whether `combine` is. Linear ones leave it to the caller to check values, which are checked once then;
+            others check what their parts return, before it is hidden in something else.
     """
 
+    linear: bool = False
+
     def _derive(self) -> None:
-        parts = self.parts().values()
+        self._parts = self.parts()  # looked up at every step
+        parts = self._parts.values()
         self.inputs = frozenset[str]().union(*(part.inputs for part in parts))
         self.reads = frozenset[str]().union(*(part.reads for part in parts))
         self.markov = all(part.markov for part in parts)
         self.expensive = any(part.expensive for part in parts)
+
+    @abstractmethod
+    def combine(self, parts: Mapping[str, Components]) -> Components:
+        """Components from those of the parts, row by row, in arrays of any shape."""
+
+    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+        get = call if self.linear else evaluate
+        return self.combine({name: get(part, t, _scope(part, memory, name)) for name, part in self._parts.items()})
+
+    def relabel(self, rollout: Transition, memory: EpisodeMemory | None = None) -> Components:
+        """See `RewardFn.relabel`; each part relabels by itself, so one that is Markov is called once all the same."""
+        if self.markov:
+            return super().relabel(rollout)
+        memory = EpisodeMemory(rollout.batch_shape[1]) if memory is None else memory
+        parts = {name: part.relabel(rollout, _scope(part, memory, name)) for name, part in self._parts.items()}
+        return self.combine(parts)
 
 
 @dataclass(eq=False)
@@ -76,6 +100,7 @@ class Sum(Composite):
 
     terms: dict[str, RewardFn]
     name = "sum"
+    linear = True
 
     def __init__(self, /, **terms: Any):
         if not terms:
@@ -89,18 +114,18 @@ class Sum(Composite):
         self.terms = {name: as_reward(term) for name, term in terms.items()}
         self._derive()
 
-    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+    def combine(self, parts: Mapping[str, Components]) -> Components:
+        """Their components side by side."""
         components: Components = {}
-        for term, reward in self.terms.items():
-            part = call(reward, t, _scope(reward, memory, term))
+        for term, part in parts.items():
             for name, values in part.items():
-                own = len(part) == 1 and name in (term, reward.name)
+                own = len(part) == 1 and name in (term, self.terms[term].name)
                 components[term if own else f"{term}/{name}"] = values
         return components
 
     def parts(self) -> dict[str, RewardFn]:
         """The terms."""
-        return dict(self.terms)
+        return self.terms
 
     def config(self) -> dict[str, Any]:
         """See `RewardFn.config`; the terms are the node's keys."""
@@ -130,6 +155,7 @@ class Scaled(Composite):
 
     reward: RewardFn
     scale: float
+    linear = True
 
     def __post_init__(self) -> None:
         self.reward = as_reward(self.reward)
@@ -137,9 +163,9 @@ class Scaled(Composite):
         self.name = self.reward.name
         self._derive()
 
-    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
-        part = call(self.reward, t, _scope(self.reward, memory, "reward"))
-        return {name: self.scale * values for name, values in part.items()}
+    def combine(self, parts: Mapping[str, Components]) -> Components:
+        """Each component times the number."""
+        return {name: self.scale * values for name, values in parts["reward"].items()}
 
 
 @dataclass(eq=False)
@@ -166,11 +192,11 @@ class Clipped(Composite):
         self.name = self.reward.name
         self._derive()
 
-    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
-        components = evaluate(self.reward, t, _scope(self.reward, memory, "reward"))
-        raw = total(components)
-        components[_unused("clip", components)] = np.minimum(np.maximum(raw, self.low), self.high) - raw
-        return components
+    def combine(self, parts: Mapping[str, Components]) -> Components:
+        """The components, and what clipping changed."""
+        raw = total(parts["reward"])
+        clipped = np.minimum(np.maximum(raw, self.low), self.high)
+        return {**parts["reward"], _unused("clip", parts["reward"]): clipped - raw}
 
 
 @dataclass(eq=False)
@@ -205,19 +231,18 @@ class Normalized(Composite):
         std = (self.squares / self.count) ** 0.5 if self.count else 0.0
         return std if std > 1e-8 * abs(self.mean) else 1.0
 
-    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
-        part = evaluate(self.reward, t, _scope(self.reward, memory, "reward"))
-        std = self.std
+    def combine(self, parts: Mapping[str, Components]) -> Components:
+        """Each component divided by the standard deviation."""
+        part, std = parts["reward"], self.std
         components = {name: values / std for name, values in part.items()}
         if self.center:
-            components[_unused("center", components)] = np.full(len(t), -self.mean / std)
+            components[_unused("center", part)] = np.full_like(next(iter(part.values())), -self.mean / std)
         return components
 
     def update(self, rollout: Transition) -> dict[str, float]:
         """Let the reward learn, then measure it on the rollout."""
         metrics = super().update(rollout)
-        components = self.reward.relabel(rollout)
-        values = total({name: array.reshape(-1) for name, array in components.items()})
+        values = total(self.reward.relabel(rollout))
         count, mean = self.count + values.size, float(values.mean())
         squares = float(np.square(values - mean).sum())
         self.squares += squares + (mean - self.mean) ** 2 * self.count * values.size / count
@@ -263,13 +288,30 @@ class Delta(Composite):
 
     def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
         assert memory is not None, "Delta compares with the step before: give it an EpisodeMemory"
-        current = evaluate(self.reward, t, _scope(self.reward, memory, "reward"))
+        current = super().__call__(t, memory)
         components = {}
         for name, values in current.items():
             previous = memory.array(f"previous/{name}")
             components[name] = values - previous
             previous[:] = values
         return components
+
+    def relabel(self, rollout: Transition, memory: EpisodeMemory | None = None) -> Components:
+        """See `RewardFn.relabel`; f is computed for the whole rollout at once if it can be."""
+        memory = EpisodeMemory(rollout.batch_shape[1]) if memory is None else memory
+        current = super().relabel(rollout, memory)
+        ends = rollout.terminated | rollout.truncated
+        components = {}
+        for name, values in current.items():
+            achieved = np.where(ends, 0.0, values)
+            previous = memory.array(f"previous/{name}")
+            components[name] = values - np.concatenate([previous[None], achieved[:-1]])
+            previous[:] = achieved[-1]
+        return components
+
+    def combine(self, parts: Mapping[str, Components]) -> Components:
+        """The process reward itself, of which the differences are taken."""
+        return parts["reward"]
 
 
 def _scope(part: RewardFn, memory: EpisodeMemory | None, name: str) -> EpisodeMemory | None:

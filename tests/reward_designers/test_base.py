@@ -78,6 +78,11 @@ def test_flatten_goes_by_steps_then_environments(rollout: Transition) -> None:
     np.testing.assert_array_equal(flat.flatten().action, flat.action)
 
 
+def test_flatten_where_there_is_nothing_to_act_with() -> None:
+    never = np.zeros((2, 3), bool)
+    assert Transition({}, np.zeros((2, 3, 0)), {}, never, never).flatten().action.shape == (6, 0)
+
+
 # Plain functions
 
 
@@ -125,6 +130,7 @@ def test_parameters(rollout: Transition) -> None:
     decorated = reward_fn(weight=4.0)(plain)
     again = FunctionReward(reward_fn(plain), {"weight": 4.0})
     partial = FunctionReward(functools.partial(plain, weight=4.0))
+    assert partial.name == "plain"
     for reward in (decorated, again, partial):
         np.testing.assert_array_equal(evaluate(doubled, t)["plain"], total(evaluate(reward, t)))
     with pytest.raises(
@@ -307,12 +313,21 @@ def test_memory_arrays_and_reset() -> None:
     np.testing.assert_array_equal(best[:, 0], [5, -1, 5])
 
 
+def test_memory_keeps_its_shape() -> None:
+    memory = EpisodeMemory(3)
+    memory.array("best", shape=(2,))
+    with pytest.raises(ValueError, match=r"'best' has rows of shape \(2,\), asked for \(\)"):
+        memory.array("best")
+
+
 def test_scopes_do_not_collide_and_are_emptied_together() -> None:
     memory = EpisodeMemory(2)
     a, b = memory.scope("a").array("x"), memory.scope("b").array("x", fill=7)
     a += 1
     assert b.tolist() == [7, 7]
     memory.scope("a").scope("c").array("x")[:] = 3
+    memory.scope("b").reset(np.array([True, True]))
+    assert a.tolist() == [1, 1]
     memory.reset(np.array([True, False]))
     assert a.tolist() == [0, 1]
     assert memory.scope("a").scope("c").array("x").tolist() == [0, 3]

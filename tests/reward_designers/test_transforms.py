@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -30,6 +32,9 @@ def height(next_obs: np.ndarray) -> np.ndarray:
 def gait(next_obs: np.ndarray, action: np.ndarray) -> dict[str, np.ndarray]:
     return {"speed": next_obs[:, 1], "effort": -np.square(action).sum(-1)}
 
+
+settings.register_profile("steady", deadline=None, derandomize=True)  # shared machines are slow at times
+settings.load_profile("steady")
 
 HEIGHT, GAIT = FunctionReward(height), FunctionReward(gait)
 
@@ -301,6 +306,23 @@ def test_delta_continues_over_rollouts() -> None:
     memory = EpisodeMemory(2)
     parts = [Delta(HEIGHT).relabel(of_values(values[rows]), memory)["height"] for rows in (slice(4), slice(4, None))]
     np.testing.assert_array_equal(np.concatenate(parts), Delta(HEIGHT).relabel(of_values(values))["height"])
+
+
+@pytest.mark.parametrize("wrap", [Delta, lambda r: (2 * Delta(r)).clip(-1, 1) + Remembers()])
+def test_a_markov_part_relabels_at_once(wrap: Callable[[RewardFn], RewardFn]) -> None:
+    """Beside a reward that is not Markov, an expensive one is still called once for the whole rollout."""
+    calls = []
+
+    @reward_fn
+    def judge(next_obs: np.ndarray) -> np.ndarray:
+        calls.append(len(next_obs))
+        return next_obs[:, 0]
+
+    t = random_batch({"obs": (1,)}, n=12).map(lambda a: a.reshape(4, 3, *a.shape[1:]))
+    at_once = total(wrap(judge).relabel(t))
+    assert calls == [12]
+    np.testing.assert_allclose(at_once, total(RewardFn.relabel(wrap(judge), t)), rtol=1e-12)  # step by step
+    assert calls == [12, 3, 3, 3, 3]
 
 
 # What goes wrong is named

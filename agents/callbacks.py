@@ -92,7 +92,7 @@ class BetweenUpdates(BaseCallback):
         self._last_log = (time.monotonic(), 0)
 
     def _on_rollout_start(self) -> None:
-        previous, self.timesteps = self.timesteps, self.num_timesteps
+        previous, self.timesteps = self.timesteps, self.model.num_timesteps
         if self._fresh:
             self._fresh = False
             self._last_log = (time.monotonic(), self.timesteps)
@@ -104,17 +104,17 @@ class BetweenUpdates(BaseCallback):
             self._log(evaluated)
 
     def _on_step(self) -> bool:
-        self._display.update(self.num_timesteps)
+        self._display.update(self.model.num_timesteps)
         return True
 
     def _on_rollout_end(self) -> None:
-        self._complete = self.num_timesteps
+        self._complete = self.model.num_timesteps
 
     def _on_training_end(self) -> None:
         """After the last update, not after a stop in mid-rollout: log and evaluate for the last time."""
-        if self.num_timesteps != self._complete or self.num_timesteps == self.timesteps:
+        if self.model.num_timesteps != self._complete or self.model.num_timesteps == self.timesteps:
             return
-        self.timesteps = self.num_timesteps
+        self.timesteps = self.model.num_timesteps
         self._log(evaluated=self._eval_every > 0)
 
     def _log(self, evaluated: bool) -> None:

@@ -70,6 +70,8 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
             task(config, frozenset(text.lstrip("+").partition("=")[0] for text in context.overrides.task))
         except UsageError as error:
             fail(error)
+        except KeyboardInterrupt:
+            fail("aborted; the checkpoints are as they were", code=130)
 
     hydra.main(version_base="1.3", config_path=None, config_name=name)(job)()
 
@@ -84,7 +86,7 @@ def compose(command: Command, name: str, arguments: Sequence[str]) -> Any:
     from hydra.core.config_store import ConfigStore
 
     register(command, name, ConfigStore.instance())
-    overrides = [text for text in prepare(arguments, command) if not text.startswith("hydra")]
+    overrides = [text for text in prepare(arguments, command) if not text.startswith(("hydra", "-"))]
     with initialize(version_base="1.3", config_path=None):
         return _typed(compose(name, overrides), command)
 
@@ -120,6 +122,7 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
     sweep = bool({"-m", "--multirun"} & set(arguments))
     mine = _own_choices(arguments)
     chosen = dict(command.defaults)
+    flags: list[str] = []
     prepared: list[str] = []
     for argument in arguments:
         key, _, value = argument.partition("=")
@@ -129,7 +132,7 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
     for argument in arguments:
         if argument.startswith("-") or after_flag:
             after_flag = argument in FLAGS_WITH_VALUE
-            prepared.append(argument)
+            flags.append(argument)
             continue
         key, equals, value = argument.partition("=")
         bare = key.lstrip("+~")
@@ -154,7 +157,7 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
             if owner is not None and f is not None:
                 _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")
-    return [*HYDRA_SETTINGS, *_sweep_settings(arguments), *prepared] if sweep else [*HYDRA_SETTINGS, *prepared]
+    return [*flags, *HYDRA_SETTINGS, *(_sweep_settings(arguments) if sweep else ()), *prepared]
 
 
 HYDRA_SETTINGS = (
@@ -345,7 +348,7 @@ def _missing(key: str, node: Any, command: Command) -> str:
 
 def settle_libraries() -> None:
     """One thread for each numerical library, no sound for games; call before they are imported. Settings are kept."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")

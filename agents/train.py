@@ -10,6 +10,7 @@ python -m agents.train resume=runs/2026-11-21_12-00-00_Humanoid_vlm
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from contextlib import contextmanager
@@ -108,6 +109,7 @@ class Session:
             self._build()
             from agents.callbacks import BetweenUpdates, Display, StopRequest
             from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
+            from envs.gl import GLError
             from reward_designers.base import RewardError
 
             config, run = self.config, self.directory
@@ -148,8 +150,11 @@ class Session:
         except RewardError as error:
             state, failure = "failed", located(error)
             checkpoints.flush()
-        except (CheckpointError, OSError) as error:
+        except (CheckpointError, OSError, GLError) as error:
             state, failure = "failed", str(error)
+        except Exception:
+            checkpoints.flush()
+            raise
         finally:
             display.close()
             self.model.logger.close()
@@ -163,16 +168,23 @@ class Session:
         import torch
 
         from agents.callbacks import quiet_warnings
+        from agents.evaluation import picture
         from envs import task_of
+        from envs.gl import ensure_gl
 
         config, run = self.config, self.directory
         quiet_warnings()
         torch.set_num_threads(1)
         _check_device(config.device)
+        self.reward: RewardFn | None = make_reward(config, run.path)
+        if "MUJOCO_GL" in os.environ:
+            ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)
         self.task: Task | None = task_of(env)
+        if self.reward is not None and sees(self.reward):
+            env.reset()
+            picture(env, 32, config.render.name)  # before anything is trained: is there a way to draw?
         env.close()
-        self.reward: RewardFn | None = make_reward(config, run.path)
         self.venv: VecReplaceReward = make_venv(config, config.num_envs or 1, self.reward)
         self.model: BaseAlgorithm = make_model(config, self.venv)
         expensive = self.reward is not None and self.reward.expensive
@@ -243,7 +255,8 @@ class Session:
             if self.config.video and state != "failed":
                 if run.best.exists():
                     load_policy(self.model, run.best)
-                self._record()
+                with saving_allowed():
+                    self._record()
             run.write_summary(summary)
             write_report(run)
         fitness = summary["last"].get(self.judge)
@@ -263,6 +276,7 @@ class Session:
 @contextmanager
 def explained() -> Iterator[None]:
     """Errors of the user's making end the program with their message alone."""
+    from envs.gl import GLError
     from reward_designers.base import RewardError
 
     try:
@@ -271,19 +285,24 @@ def explained() -> Iterator[None]:
         raise UsageError(located(error)) from error
     except (ValueError, ImportError, OSError) as error:
         raise UsageError(str(error)) from error
-    except RuntimeError as error:
-        if type(error).__name__ != "GLError":
-            raise
+    except GLError as error:
         raise UsageError(str(error)) from error
 
 
 @contextmanager
 def saving_allowed() -> Iterator[None]:
-    """A full disk at the very end is told, and does not hide what happened before."""
+    """What cannot be saved or drawn at the very end is told, and does not hide what happened before."""
+    from envs.gl import GLError
+
     try:
         yield
-    except OSError as error:
-        print(f"warning: could not save everything: {error}", file=sys.stderr)
+    except (OSError, ValueError, GLError) as error:
+        print(f"warning: not everything could be saved: {error}", file=sys.stderr)
+
+
+def sees(reward: RewardFn) -> bool:
+    """Whether the reward looks at frames."""
+    return "frame" in reward.inputs or any(encoder.source == "frame" for encoder in reward.encoders.values())
 
 
 def located(error: BaseException) -> str:

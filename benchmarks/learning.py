@@ -126,7 +126,7 @@ def run_job(cell: Cell, reward: str, seed: int, steps: int, run: Path) -> str:
         arguments = [f"env={cell.env}", f"task={cell.task}", f"reward={reward}", f"seed={seed}", f"run_dir={run}"]
         arguments += [f"total_timesteps={steps}", f"eval_every={max(1, steps // 20)}", "eval_episodes=8"]
         arguments += [f"checkpoint_every={max(1, steps // 5)}", "tensorboard=false", *cell.options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     log = run.with_name(f"{run.name}.log")
     with log.open("a") as file:
         code = subprocess.run(

@@ -1,0 +1,182 @@
+"""What goes wrong with rewards, disks, checkpoints and input: told in a line, and nothing trained is lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agents.checkpoint as checkpoint
+from agents.cli import UsageError
+from agents.runs import RunDir, read_progress
+from agents.train import train
+from tests.agents.runners import SMALL, STEP, command, configured, custom, finish, resumed, trained
+
+# Faults of rewards
+
+RAISES = "calls = 0\ndef mine(obs):\n    global calls\n    calls += 1\n    return obs[:, 0] / len([0] * (calls < 90))\n"
+NOT_A_NUMBER = """
+import numpy as np
+calls = 0
+def mine(obs):
+    global calls
+    calls += 1
+    values = np.ones(len(obs))
+    if calls > 90 and len(obs) == 4:
+        values[2] = np.nan
+    return {"fine": np.ones(len(obs)), "broken": values}
+"""
+WRONG_SHAPE = (
+    "calls = 0\ndef mine(obs):\n    global calls\n    calls += 1\n    return obs if calls > 90 else obs[:, 0]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (RAISES, ["'mine' raised ZeroDivisionError", "mine.py:5: return obs[:, 0] / len"]),
+        (NOT_A_NUMBER, ["reward 'mine', component 'broken'", "1 of 4 values are not finite: nan in env 2"]),
+        (WRONG_SHAPE, ["reward 'mine', component 'mine'", "expected shape (4,)", "got (4, 4)"]),
+    ],
+    ids=["raises", "nan", "shape"],
+)
+def test_a_failing_reward_stops_the_run_and_keeps_what_was_trained(tmp_path, capsys, body: str, expected: list[str]):
+    arguments = ("total_timesteps=4096", "eval_every=0", "log_every=128", "checkpoint_every=100_000")
+    with pytest.raises(SystemExit) as end:
+        trained(tmp_path / "run", *custom(tmp_path, body), *arguments)
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    for words in expected:
+        assert words in said
+    run = RunDir(tmp_path / "run")
+    summary = run.read_summary()
+    assert (summary["state"], summary["timesteps"]) == ("failed", 256)  # 90 steps of 4 are two updates and a bit
+    assert expected[0].split(",")[0] in run.report.read_text().replace("&#39;", "'")
+    assert run.last.exists()
+    (run.path / "reward" / "mine.py").write_text("def mine(obs):\n    return obs[:, 0]\n")
+    resumed(run, "total_timesteps=512")  # mended, it goes on from the last update
+    steps = [row[STEP] for row in read_progress(run.progress)]
+    assert steps == [128, 256, 384, 512]
+
+
+def test_a_failing_reward_shows_no_traceback(tmp_path):
+    reward = custom(tmp_path, "def mine(obs):\n    return [1.0, 2.0]\n")
+    code, said = finish(command(*SMALL, *reward, "total_timesteps=64", "eval_every=0", f"run_dir={tmp_path / 'run'}"))
+    assert code == 1
+    assert "Traceback" not in said
+    assert "expected shape (4,)" in said
+
+
+def test_a_custom_reward_from_a_config_directory(tmp_path):
+    (tmp_path / "conf" / "reward").mkdir(parents=True)
+    node = "_target_: reward_designers.base.FunctionReward\nfunction: agents.build:zero\n"
+    (tmp_path / "conf" / "reward" / "mine.yaml").write_text(node)
+    run = RunDir(tmp_path / "run")
+    directory = f"--config-dir={tmp_path / 'conf'}"
+    code, said = finish(command(directory, *SMALL, "reward=mine", "total_timesteps=128", f"run_dir={run.path}"))
+    assert code == 0, said
+    assert "reward/zero" in read_progress(run.progress)[-1]
+    resumed(run, "total_timesteps=256")
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["env=Humanoid", "task=kneling"], ["unknown task of Humanoid 'kneling'", "'kneeling'"]),
+        (["env.id=Hoper-v5"], ["Hoper", "Hopper"]),
+        (["env.id=Acrobot-v1", "task=upright"], ["Acrobot-v1"]),
+        (["env=CartPole", "algo=sac"], ["algo=sac needs continuous actions", "algo=ppo"]),
+        (["env=Hopper", "device=gpu"], ["device=gpu", "cpu"]),
+        (["env=Hopper", "algo.activation=rellu"], ["unknown activation 'rellu'", "'relu'"]),
+        (["env=Hopper", "reward=vlm", "reward.model=ViT-B-3"], ["ViT-B-3", "ViT-B-32"]),
+        (["env.id=Acrobot-v1", "reward=vlm"], ["reward.goal="]),
+        (["env=Hopper", "reward=custom", "reward.path=nowhere.py:f"], ["no such file 'nowhere.py'"]),
+        (["env=Hopper", "reward=custom", "reward.path=agents.build:zeroo"], ["'zeroo'", "'zero'"]),
+    ],
+)
+def test_bad_input_leaves_nothing_behind(tmp_path, arguments: list[str], expected: list[str]):
+    run_dir = tmp_path / "run"
+    with pytest.raises(UsageError) as caught:
+        train(configured(*arguments, f"run_dir={run_dir}", "total_timesteps=64"))
+    for words in expected:
+        assert words in str(caught.value)
+    assert not run_dir.exists()
+
+
+def test_reward_reading_what_does_not_exist(tmp_path):
+    reward = custom(tmp_path, "def mine(torso_hight):\n    return torso_hight\n")
+    with pytest.raises(UsageError, match=r"'torso_hight'.*'torso_height'"):
+        train(configured("env=Hopper", *reward, f"run_dir={tmp_path / 'run'}", "total_timesteps=64"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    return trained(tmp_path_factory.mktemp("finished") / "run", "total_timesteps=256", "eval_every=0")
+
+
+def test_resume_refuses_what_it_cannot_change(tmp_path, finished: RunDir):
+    with pytest.raises(UsageError, match="seed cannot change when a run is resumed"):
+        resumed(finished, "seed=3")
+    with pytest.raises(UsageError, match="does not exist"):
+        resumed(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"finished at 256 steps.*resume="):
+        trained(finished.path)
+
+
+def test_resume_of_a_finished_run_says_how_to_go_on(finished: RunDir, capsys):
+    before = finished.last.read_bytes()
+    resumed(finished)
+    assert "give a larger total_timesteps=" in capsys.readouterr().out
+    assert finished.last.read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named_and_kept(tmp_path):
+    run = trained(tmp_path / "run", "total_timesteps=512", "eval_every=0", "checkpoint_every=128")
+    older, newest = sorted(run.checkpoints.iterdir())[-2:]
+    damaged = max(newest.iterdir(), key=lambda path: path.stat().st_size)
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises((UsageError, SystemExit)) as caught:
+        resumed(run, "total_timesteps=1024")
+    message = str(caught.value)
+    assert str(damaged) in message
+    assert str(older) in message
+    assert damaged.exists()
+    resumed(older, "total_timesteps=1024")
+    assert read_progress(run.progress)[-1][STEP] == 1024
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch, capsys):
+    write, written = checkpoint.write_checkpoint, []
+
+    def full(*arguments: Any, **options: Any) -> Path:
+        if len(written) >= 2:
+            raise checkpoint.CheckpointError("could not save: No space left on device")
+        written.append(write(*arguments, **options))
+        return written[-1]
+
+    monkeypatch.setattr(checkpoint, "write_checkpoint", full)
+    with pytest.raises(SystemExit) as end:
+        trained(tmp_path / "run", "total_timesteps=1024", "eval_every=0", "checkpoint_every=128")
+    assert end.value.code == 1
+    assert "No space left on device" in capsys.readouterr().err
+    monkeypatch.undo()
+    run = RunDir(tmp_path / "run")
+    assert written[-1].exists()
+    resumed(run)
+    assert run.read_summary()["state"] == "finished"
+
+
+def test_no_way_to_draw_is_told_before_training(tmp_path):
+    process = command(
+        "env=Humanoid", "reward=vlm", f"run_dir={tmp_path / 'run'}", env=os.environ | {"MUJOCO_GL": "nonsense"}
+    )
+    code, said = finish(process)
+    assert code == 2
+    assert "Traceback" not in said
+    assert "libosmesa6" in said
+    assert not (tmp_path / "run").exists()

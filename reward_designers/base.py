@@ -480,8 +480,10 @@ def as_reward(reward: RewardFn | Callable[..., Any] | str) -> RewardFn:
         from reward_designers.saving import resolve
 
         found = resolve(reward)
-        plain = callable(found) and not isinstance(found, (RewardFn, type))
-        return FunctionReward(reward) if plain else as_reward(found)
+        made = as_reward(found)
+        if isinstance(made, FunctionReward) and made is not found:
+            made._path = reward
+        return made
     if isinstance(reward, RewardFn):
         return reward
     if isinstance(reward, type) and issubclass(reward, RewardFn):

@@ -81,7 +81,7 @@ class Constant(RewardFn):
     reads = frozenset()
 
     def __post_init__(self) -> None:
-        self.value = _finite("value", self.value)
+        self.value = _number("value", self.value)
 
     def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
         return {"constant": np.full(len(t), self.value)}
@@ -159,7 +159,7 @@ class Scaled(Composite):
 
     def __post_init__(self) -> None:
         self.reward = as_reward(self.reward)
-        self.scale = _finite("scale", self.scale)
+        self.scale = _number("scale", self.scale)
         self.name = self.reward.name
         self._derive()
 
@@ -170,7 +170,7 @@ class Scaled(Composite):
 
 @dataclass(eq=False)
 class Clipped(Composite):
-    """A reward limited to [low, high]; the component ``clip`` is what that took away or added.
+    """A reward limited to [low, high], to rounding; the component ``clip`` is what that took away or added.
 
     The Clip of Gao et al. 2024 (arXiv 2410.15115), min(r - eta, 0), is ``(r - eta).clip(high=0)``.
 
@@ -186,8 +186,8 @@ class Clipped(Composite):
 
     def __post_init__(self) -> None:
         self.reward = as_reward(self.reward)
-        self.low, self.high = float(self.low), float(self.high)
-        if not self.low <= self.high:
+        self.low, self.high = _number("low", self.low, finite=False), _number("high", self.high, finite=False)
+        if self.low > self.high:
             raise RewardError(f"clip needs low <= high, got low={self.low}, high={self.high}")
         self.name = self.reward.name
         self._derive()
@@ -328,7 +328,11 @@ def _unused(name: str, taken: Iterable[str]) -> str:
     return candidate
 
 
-def _finite(name: str, value: Any) -> float:
-    if not np.isfinite(value):
-        raise RewardError(f"{name} must be a finite number, got {value!r}")
-    return float(value)
+def _number(name: str, value: Any, finite: bool = True) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number) and (finite or np.isnan(number)):
+        raise RewardError(f"{name} must be a {'finite ' if finite else ''}number, got {value!r}")
+    return number

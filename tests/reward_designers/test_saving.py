@@ -291,6 +291,14 @@ def test_rewards_from_a_file_come_back(tmp_path: Path, name: str) -> None:
     same(RewardFn.load(tmp_path / "reward.npz"), reward, random_batch({"obs": (2,)}))
 
 
+def test_a_file_runs_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"open({str(tmp_path / 'runs')!r}, 'a').write('x')\n" + FILE.replace("from __future__", "# "))
+    reward = as_reward(f"{path}:stand")
+    assert (tmp_path / "runs").read_text() == "x"
+    assert reward.config()["function"] == f"{path}:stand"
+
+
 def test_functions_of_a_file_travel_to_other_processes_by_value(tmp_path: Path) -> None:
     cloudpickle = pytest.importorskip("cloudpickle")
     path = tmp_path / "mine.py"

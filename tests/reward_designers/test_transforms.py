@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,17 +196,20 @@ def test_clip_of_process_rewards() -> None:
     np.testing.assert_allclose(total(evaluate((HEIGHT - 0.9).clip(high=0), of_values(values))), [-0.8, 0, 0])
 
 
-@pytest.mark.parametrize(("low", "high"), [(1, 0), (np.nan, 1), (0, np.nan)])
-def test_clip_bounds(low: float, high: float) -> None:
-    with pytest.raises(RewardError, match="low <= high"):
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(1, 0, "low <= high"), (np.nan, 1, "low must be a number"), (0, "x", "high must be a number, got 'x'")],
+)
+def test_clip_bounds(low: float, high: float, text: str) -> None:
+    with pytest.raises(RewardError, match=text):
         HEIGHT.clip(low, high)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_must_be_finite(value: float) -> None:
-    with pytest.raises(RewardError, match="finite"):
+@pytest.mark.parametrize("value", [np.nan, np.inf, "much", None])
+def test_numbers_must_be_finite(value: Any) -> None:
+    with pytest.raises(RewardError, match="scale must be a finite number, got"):
         Scaled(HEIGHT, value)
-    with pytest.raises(RewardError, match="finite"):
+    with pytest.raises(RewardError, match="value must be a finite number, got"):
         Constant(value)
 
 

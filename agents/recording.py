@@ -136,7 +136,7 @@ class _Column:
             batches = self._raw[encoder.source]
             if batches and ends is None:
                 self._done[name].append(encoder(np.concatenate(batches)))
-            elif batches:
+            elif batches and ends is not None:
                 encoded = encoder.rollout(np.stack(batches), np.stack(ends[-len(batches) :]))
                 self._done[name].append(encoded.reshape(-1, *encoded.shape[2:]))
         for batches in self._raw.values():

@@ -81,7 +81,7 @@ class VecReplaceReward(VecEnvWrapper):
         self.scorer = Scorer(reward, venv.num_envs, venv.observation_space, task=task, envs=envs, render=render)
         self.reward: RewardFn | None = self.scorer.reward
         if self.scorer.tracker.exposed:
-            inner.envs = list(self.scorer.tracker.exposed)  # type: ignore[attr-defined]
+            inner.envs = list(self.scorer.tracker.exposed)
         if deferred and self.reward is None:
             raise ValueError("deferred=True needs a reward: the environments' own is there at every step")
         self.episodes = EpisodeStatistics(venv.num_envs, task)

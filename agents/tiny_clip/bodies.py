@@ -98,7 +98,9 @@ def states(
             yield from rollouts(body, model, data, number, rng, poses, held=kind == "held")
 
 
-def rollouts(body, model, data, count, rng, poses, held: bool) -> Iterator[tuple[Any, Origin]]:
+def rollouts(
+    body: Body, model: Any, data: Any, count: int, rng: np.random.Generator, poses: Any, held: bool
+) -> Iterator[tuple[Any, Origin]]:
     """Physics from the initial pose (falling over), or from a random pose, under random or partly sensible control."""
     driven = model.jnt_qposadr[model.actuator_trnid[:, 0]]  # position of the joint behind each actuator
     speeds = model.jnt_dofadr[model.actuator_trnid[:, 0]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from agents.tiny_clip.features import Features
@@ -38,10 +40,10 @@ def humanoid(f: Features) -> dict[str, np.ndarray]:
     elbow = {s: f.body(f"{s}_lower_arm") for s in sides}
     hand = {s: f.geom(f"{s}_hand") for s in sides}
 
-    def mean(of) -> np.ndarray:
+    def mean(of: Callable[[str], np.ndarray]) -> np.ndarray:
         return (of("right") + of("left")) / 2
 
-    def both(of) -> np.ndarray:
+    def both(of: Callable[[str], np.ndarray]) -> np.ndarray:
         return all_of(of("right"), of("left"))
 
     def in_trunk(s: str, point: dict) -> np.ndarray:  # relative to the trunk, in its axes: forward, left, up

@@ -113,7 +113,9 @@ def _model(body: Body) -> Any:
     return gym.make(body.env_id).unwrapped.model  # type: ignore[attr-defined]
 
 
-def _mujoco(frames, species: str, rng: np.random.Generator, test: bool, bar) -> tuple[list[np.ndarray], list[dict]]:
+def _mujoco(
+    frames: Any, species: str, rng: np.random.Generator, test: bool, bar: Any
+) -> tuple[list[np.ndarray], list[dict]]:
     body = BODIES[species]
     env = gym.make(body.env_id)
     model = env.unwrapped.model  # type: ignore[attr-defined]
@@ -189,7 +191,9 @@ def _describe(source: Origin, look: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cartpole(frames, species: str, rng: np.random.Generator, test: bool, bar) -> tuple[list[np.ndarray], list[dict]]:
+def _cartpole(
+    frames: Any, species: str, rng: np.random.Generator, test: bool, bar: Any
+) -> tuple[list[np.ndarray], list[dict]]:
     """Gymnasium's CartPole draws itself, 600 x 400, scaled to the square that the model sees."""
     env = gym.make("CartPole-v1", render_mode="rgb_array")
     env.reset(seed=0)
@@ -208,4 +212,4 @@ def _cartpole(frames, species: str, rng: np.random.Generator, test: bool, bar) -
 
 def _cartpole_features(rows: np.ndarray) -> Features:
     none = np.zeros((len(rows), 0, 3))
-    return Features(None, none, none, np.zeros((len(rows), 3, 3)), rows.astype(np.float64), np.zeros(len(rows)))  # type: ignore[arg-type]
+    return Features(None, none, none, np.zeros((len(rows), 3, 3)), rows.astype(np.float64), np.zeros(len(rows)))

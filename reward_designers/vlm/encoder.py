@@ -89,6 +89,7 @@ class ClipEncoder(Encoder):
 
     def _resize(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames ``(n, H, W, 3)`` at the model's size, float if they had to be resized."""
+        assert self.frame_size is not None
         height, width = self.frame_size
         if frames.shape[1:3] == (height, width):
             return frames
@@ -138,7 +139,8 @@ def interpolate(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
 def _distinct(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the first of each distinct frame, and for every frame which of them it equals."""
     seen: dict[int, int] = {}
-    first, inverse = [], []
+    first: list[int] = []
+    inverse: list[int] = []
     for row, frame in enumerate(frames):
         key = hash(frame.tobytes())  # 64 bits: one false match in 10^10 rollouts of 10^4 frames
         if key not in seen:

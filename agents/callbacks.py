@@ -65,6 +65,7 @@ class BetweenUpdates(BaseCallback):
 
     Attributes:
         timesteps: Steps up to the last complete update.
+        began: Whether the first rollout has begun.
     """
 
     def __init__(
@@ -87,14 +88,14 @@ class BetweenUpdates(BaseCallback):
         self._display = display
         self._began = time.monotonic() - elapsed
         self._resumed = resumed
-        self._fresh = True
+        self.began = False
         self._complete = -1
         self._last_log = (time.monotonic(), 0)
 
     def _on_rollout_start(self) -> None:
         previous, self.timesteps = self.timesteps, self.model.num_timesteps
-        if self._fresh:
-            self._fresh = False
+        if not self.began:
+            self.began = True
             self._last_log = (time.monotonic(), self.timesteps)
             if self._eval_every and not self._resumed:
                 self._log(evaluated=True)

@@ -109,6 +109,7 @@ class Session:
             self._build()
             from agents.callbacks import BetweenUpdates, Display, StopRequest
             from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
+            from agents.checkpoint_files import read_checkpoint
             from envs.gl import GLError
             from reward_designers.base import RewardError
 
@@ -120,6 +121,8 @@ class Session:
                 else None
             )
             start = steps_of(latest) if latest else 0
+            if latest is not None:
+                read_checkpoint(latest)  # is it good? before anything is changed
         if start >= total:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
             return run
@@ -151,6 +154,8 @@ class Session:
             state, failure = "failed", located(error)
             checkpoints.flush()
         except (CheckpointError, OSError, GLError) as error:
+            if not between.began:
+                raise UsageError(str(error)) from error
             state, failure = "failed", str(error)
         except Exception:
             checkpoints.flush()
@@ -235,33 +240,36 @@ class Session:
         )
 
     def _finish(self, state: str, failure: str, timesteps: int) -> None:
+        """Write down what came out; each part that can be written is."""
         from agents.policies import load_policy, save_policy
         from agents.report import write_report
 
         run, rows = self.directory, read_progress(self.directory.progress)
-        with saving_allowed():
+        summary = {
+            "state": state,
+            "timesteps": timesteps,
+            "seconds": round(rows[-1]["time/elapsed"], 1) if rows else 0.0,
+            "wanted": self.task.text if self.task else "",
+            "judged_by": self.judge,
+            "best": self.best if self.best > -float("inf") else None,
+            "last": {name: value for row in rows for name, value in row.items()},
+        }
+        if failure:
+            summary["failure"] = failure
+        with told():
             save_policy(self.model, run.last)
-            summary: dict[str, Any] = {
-                "state": state,
-                "timesteps": timesteps,
-                "seconds": round(rows[-1]["time/elapsed"], 1) if rows else 0.0,
-                "wanted": self.task.text if self.task else "",
-                "judged_by": self.judge,
-                "best": self.best if rows and self.best > -float("inf") else None,
-                "last": {name: value for row in rows for name, value in row.items()},
-            }
-            if failure:
-                summary["failure"] = failure
-            if self.config.video and state != "failed":
+        with told():
+            run.write_summary(summary)
+        if self.config.video and state != "failed":
+            with told():
                 if run.best.exists():
                     load_policy(self.model, run.best)
-                with saving_allowed():
-                    self._record()
-            run.write_summary(summary)
+                self._record()
+        with told():
             write_report(run)
         fitness = summary["last"].get(self.judge)
-        told = f", {self.judge} {fitness:.3f} (best {self.best:.3f})" if fitness is not None else ""
-        print(f"{state} at step {timesteps:,}{told}\nreport: {run.report}", file=sys.stderr, flush=True)
+        how_good = f", {self.judge} {fitness:.3f} (best {self.best:.3f})" if fitness is not None else ""
+        print(f"{state} at step {timesteps:,}{how_good}\nreport: {run.report}", file=sys.stderr, flush=True)
 
     def _record(self) -> None:
         from agents.evaluation import Video, run_episodes
@@ -276,6 +284,7 @@ class Session:
 @contextmanager
 def explained() -> Iterator[None]:
     """Errors of the user's making end the program with their message alone."""
+    from agents.checkpoint_files import CheckpointError
     from envs.gl import GLError
     from reward_designers.base import RewardError
 
@@ -283,14 +292,14 @@ def explained() -> Iterator[None]:
         yield
     except RewardError as error:
         raise UsageError(located(error)) from error
-    except (ValueError, ImportError, OSError) as error:
+    except (ValueError, ImportError, OSError, CheckpointError) as error:
         raise UsageError(str(error)) from error
     except GLError as error:
         raise UsageError(str(error)) from error
 
 
 @contextmanager
-def saving_allowed() -> Iterator[None]:
+def told() -> Iterator[None]:
     """What cannot be saved or drawn at the very end is told, and does not hide what happened before."""
     from envs.gl import GLError
 

@@ -91,6 +91,18 @@ print(json.dumps([files, str(asset()), str(asset("README.md"))]))
     assert {str(path.relative_to(root)) for path in Path(root).rglob("*") if path.is_file()} == shipped("assets")
 
 
+@pytest.mark.slow
+def test_installed_wheel_trains_on_the_embedded_model(installed: Path, tmp_path: Path) -> None:
+    """The console's main job in small, where no checkout is near: config files, model and report templates included."""
+    options = "env=Hopper task=standing reward=vlm total_timesteps=128 num_envs=2 algo.n_steps=64 algo.batch_size=64"
+    command = [installed, "-m", "agents.train", *options.split(), "eval_every=0", "video=false", "run_dir=run"]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["state"] == "finished"
+    assert "<html" in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_these_packages_are_ours() -> None:
     """`openai-agents`, for one, installs an `agents` too: then one of the two is hidden, whichever comes first."""
     owners = importlib.metadata.packages_distributions()

@@ -87,3 +87,9 @@ def test_commands_have_options_that_exist(page: Path) -> None:
 def test_the_shown_commands_are_found() -> None:
     assert commands(ROOT / "README.md", "agents.train")
     assert commands(ROOT / "docs" / "quickstart.md", "agents.evaluate")
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert pages == {page for page in pages if f"({page})" in index}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -267,12 +268,14 @@ class Check:
         return {name: np.stack([components[name] for components in steps]) for name in steps[0]}
 
     def relabel(self) -> None:
-        expected, middle = self.scan(self.rollout), len(self.rollout) * 3 // 4
+        expected = self.scan(self.rollout)
         self.same("relabel", expected, self.reward.relabel(self.rollout), "relabel")
-        memory = EpisodeMemory(self.rollout.batch_shape[1])
-        parts = [self.reward.relabel(self.rollout[rows], memory) for rows in (slice(middle), slice(middle, None))]
+        # Cut where all episodes end, and within them.
+        steps, memory = len(self.rollout), EpisodeMemory(self.rollout.batch_shape[1])
+        cuts = [0, steps // 2, (steps // 2 + steps) // 2, steps]
+        parts = [self.reward.relabel(self.rollout[i:j], memory) for i, j in itertools.pairwise(cuts)]
         joined = {name: np.concatenate([part[name] for part in parts]) for name in expected}
-        self.same("relabel", expected, joined, "relabel in two parts with one memory")
+        self.same("relabel", expected, joined, "relabel in parts with one memory")
 
     def same_snapshot(self, law: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         if changed := [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]:

@@ -248,7 +248,7 @@ class RelabelsOtherwise(Good):
         return parts | {"height": parts["height"] + 0.01}
 
 
-@bad("relabel", component="record", text="relabel in two parts with one memory gives")
+@bad("relabel", component="record", text="relabel in parts with one memory gives")
 class RelabelForgets(GoodMemory):
     def relabel(self, rollout: Transition, memory: EpisodeMemory | None = None) -> Components:
         return super().relabel(rollout, None)

@@ -90,6 +90,15 @@ def test_nested_sums_keep_components_apart(batch: Transition) -> None:
     assert names == [f"{term}/{name}" for term in "ab" for name in ("height", "gait/speed", "gait/effort", "clip")]
 
 
+def test_only_a_single_component_takes_the_terms_name(batch: Transition) -> None:
+    @reward_fn
+    def speed(next_obs: np.ndarray) -> dict[str, np.ndarray]:
+        return {"speed": next_obs[:, 1], "other": next_obs[:, 0]}
+
+    assert list(evaluate(Sum(speed=speed, a=HEIGHT), batch)) == ["speed/speed", "speed/other", "a"]
+    assert list(evaluate(Sum(a=HEIGHT.potential(0.9)), batch)) == ["a/height"]
+
+
 def test_arithmetic(batch: Transition) -> None:
     a, b = total(evaluate(HEIGHT, batch)), total(evaluate(GAIT, batch))
     for reward, expected in {
@@ -305,11 +314,15 @@ def test_delta_keeps_components_and_its_parts_memory() -> None:
     np.testing.assert_array_equal(second["gait/speed"], 0)
 
 
-def test_delta_continues_over_rollouts() -> None:
-    values = np.random.default_rng(0).normal(size=(6, 2))
+@pytest.mark.parametrize("ended", [False, True])
+def test_delta_continues_over_rollouts(ended: bool) -> None:
+    t = of_values(np.random.default_rng(0).normal(size=(6, 2)))
+    truncated = np.zeros((6, 2), bool)
+    truncated[3, 1] = ended
+    rollout = Transition(t.state, t.action, t.next_state, t.terminated, truncated)
     memory = EpisodeMemory(2)
-    parts = [Delta(HEIGHT).relabel(of_values(values[rows]), memory)["height"] for rows in (slice(4), slice(4, None))]
-    np.testing.assert_array_equal(np.concatenate(parts), Delta(HEIGHT).relabel(of_values(values))["height"])
+    parts = [Delta(HEIGHT).relabel(rollout[rows], memory)["height"] for rows in (slice(4), slice(4, None))]
+    np.testing.assert_array_equal(np.concatenate(parts), Delta(HEIGHT).relabel(rollout)["height"])
 
 
 @pytest.mark.parametrize("wrap", [Delta, lambda r: (2 * Delta(r)).clip(-1, 1) + Remembers()])

@@ -104,7 +104,9 @@ def _typed(node: Any, command: Command) -> Any:
 
 
 def register(command: Command, name: str, store: Any) -> None:
-    """Put the config and its groups into Hydra's ``store``."""
+    """Put the config and its groups into Hydra's ``store``, in place of another command's."""
+    for group in [entry for entry in store.repo if entry != "hydra" and not entry.endswith(".yaml")]:
+        del store.repo[group]
     defaults = ["_self_", *({group: choice} for group, choice in command.defaults.items())]
     extra = [("defaults", list[Any], field(default_factory=lambda: defaults))]
     store.store(name=name, node=make_dataclass(command.config.__name__, extra, bases=(command.config,)))

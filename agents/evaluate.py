@@ -100,8 +100,9 @@ def summarize(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
 
 def table(metrics: dict[str, dict[str, float]], episodes: int) -> str:
     """The metrics as text in columns."""
-    width = max(map(len, metrics))
-    lines = [f"{f'{episodes} episodes':<{width}}  {'mean':>10}  {'95 % interval':>23}  {'min':>10}  {'max':>10}"]
+    heading = f"{episodes} episodes"
+    width = max(map(len, [heading, *metrics]))
+    lines = [f"{heading:<{width}}  {'mean':>10}  {'95 % interval':>23}  {'min':>10}  {'max':>10}"]
     for name, m in metrics.items():
         spread = f"{m['low']:.4g} to {m['high']:.4g}"
         lines.append(f"{name:<{width}}  {m['mean']:>10.4g}  {spread:>23}  {m['min']:>10.4g}  {m['max']:>10.4g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -155,9 +156,10 @@ class Display:
         self._began = self._printed = time.monotonic()
         self._bar = None
         if sys.stderr.isatty():
-            form = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{rate_fmt}{postfix}, {remaining} left]"
+            form = "{percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{rate_fmt}{postfix}, {remaining} left]"
+            width = shutil.get_terminal_size().columns
             self._bar = tqdm(
-                total=total, initial=start, unit=" steps", unit_scale=True, bar_format=form, dynamic_ncols=True
+                total=total, initial=start, unit=" steps", unit_scale=True, bar_format=form, ncols=width, leave=False
             )
 
     def show(self, values: Mapping[str, float]) -> None:

@@ -10,6 +10,7 @@ python -m agents.train resume=runs/2026-11-21_12-00-00_Humanoid_vlm
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import traceback
@@ -181,6 +182,8 @@ class Session:
         quiet_warnings()
         torch.set_num_threads(1)
         _check_device(config.device)
+        if config.wandb and importlib.util.find_spec("wandb") is None:
+            raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported

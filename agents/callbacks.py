@@ -159,7 +159,7 @@ class Display:
             form = "{percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{rate_fmt}{postfix}, {remaining} left]"
             width = shutil.get_terminal_size().columns
             self._bar = tqdm(
-                total=total, initial=start, unit=" steps", unit_scale=True, bar_format=form, ncols=width, leave=False
+                total=total, initial=start, unit=" steps", unit_scale=True, bar_format=form, ncols=width, nrows=20
             )
 
     def show(self, values: Mapping[str, float]) -> None:

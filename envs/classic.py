@@ -63,12 +63,25 @@ class CartPoleUpright(CartPoleEnv):
 
 gym.register("reward_designers/CartPoleUpright-v0", entry_point="envs.classic:CartPoleUpright", max_episode_steps=200)
 
+
+def _state(env: CartPoleEnv) -> np.ndarray:
+    """``(4,)`` position, velocity, angle and angular velocity, whatever wrappers make of the observation."""
+    return np.zeros(4) if env.state is None else np.asarray(env.state)
+
+
+ARRAYS = {"cart_pole": _state}
 FIELDS = {
-    "cart_position": Field("m", "position of the cart, the track ends at -2.4 and 2.4", lambda obs: obs[:, 0]),
-    "cart_velocity": Field("m/s", "velocity of the cart", lambda obs: obs[:, 1]),
-    "pole_angle": Field("rad", "angle of the pole to the vertical, > 0 leans to the right", lambda obs: obs[:, 2]),
-    "pole_velocity": Field("rad/s", "angular velocity of the pole", lambda obs: obs[:, 3]),
-    "uprightness": Field("1", "cosine of the angle between pole and vertical", lambda obs: np.cos(obs[:, 2])),
+    "cart_position": Field(
+        "m", "position of the cart, the track ends at -2.4 and 2.4", lambda cart_pole: cart_pole[:, 0]
+    ),
+    "cart_velocity": Field("m/s", "velocity of the cart", lambda cart_pole: cart_pole[:, 1]),
+    "pole_angle": Field(
+        "rad", "angle of the pole to the vertical, > 0 leans to the right", lambda cart_pole: cart_pole[:, 2]
+    ),
+    "pole_velocity": Field("rad/s", "angular velocity of the pole", lambda cart_pole: cart_pole[:, 3]),
+    "uprightness": Field(
+        "1", "cosine of the angle between pole and vertical", lambda cart_pole: np.cos(cart_pole[:, 2])
+    ),
 }
 
 
@@ -108,6 +121,7 @@ BALANCING = Task(
     goal_prompts=("pole vertically upright on top of the cart",),
     baseline_prompts=("pole and cart",),
     fields=FIELDS,
+    arrays=ARRAYS,
     fitness=FunctionReward(upright),
     fitness_unit="1",
     success=at_least(1.0, upright),
@@ -123,6 +137,7 @@ UPRIGHT = Task(
     goal_prompts=BALANCING.goal_prompts,
     baseline_prompts=BALANCING.baseline_prompts,
     fields=FIELDS,
+    arrays=ARRAYS,
     fitness=FunctionReward(upright),
     fitness_unit="1",
     success=at_least(1.0, upright),

@@ -7,6 +7,7 @@ it. Fields of a `Task` are computed there, in one batched call for all environme
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,13 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
-from envs.task import Task
+from envs.observations import Observations
+from envs.task import Field, Task
 from reward_designers.base import Encoder, RewardFn, Transition, encode, unknown_name
 
 Rows = dict[str, np.ndarray]
+Obs = np.ndarray | Rows
+Reader = np.ndarray | Callable[[], Any]
 
 MUJOCO_ARRAYS = (
     "qpos",
@@ -35,17 +39,42 @@ MUJOCO_ARRAYS = (
 ) + ("geom_xpos", "site_xpos", "qfrc_actuator", "qfrc_constraint", "cfrc_ext", "actuator_force", "sensordata")
 
 
-def state_readers(env: gym.Env) -> dict[str, Callable[[], Any]]:
-    """What can be read from an environment besides observations and frames: array name to a function that reads it.
+def state_readers(env: gym.Env) -> dict[str, Reader]:
+    """What can be read from an environment besides observations and frames, by name.
 
-    Environments offer theirs in an attribute ``state_arrays``, such a dict; MuJoCo's are found in ``data``.
+    Environments and wrappers offer theirs in an attribute ``state_arrays``, a dict of live arrays or functions that can
+    be read at any time, before the first reset too. MuJoCo's are found in ``data``.
     """
-    unwrapped = env.unwrapped
-    readers = dict(getattr(unwrapped, "state_arrays", {}))
-    data = getattr(unwrapped, "data", None)
+    readers: dict[str, Reader] = {}
+    layer: Any = env
+    while layer is not None:
+        readers = {**getattr(layer, "state_arrays", {}), **readers}
+        layer = layer.env if isinstance(layer, gym.Wrapper) else None
+    data = getattr(env.unwrapped, "data", None)
     if hasattr(data, "qpos"):
-        readers |= {name: lambda name=name: getattr(data, name) for name in MUJOCO_ARRAYS if hasattr(data, name)}
+        readers |= {name: _mujoco_reader(data, name) for name in MUJOCO_ARRAYS if hasattr(data, name)}
     return readers
+
+
+def _mujoco_reader(data: Any, name: str) -> Reader:
+    """MuJoCo's arrays stay in their place as long as ``data`` lives; numbers must be asked for."""
+    value = getattr(data, name)
+    return value if isinstance(value, np.ndarray) else functools.partial(getattr, data, name)
+
+
+class _Row:
+    """One environment's row in arrays ``(num_envs, ...)``, ready to be written at every step."""
+
+    def __init__(self, rows: Rows, row: int, readers: Mapping[str, Reader]):
+        self.arrays = {name: array[row, ...] for name, array in rows.items()}
+        self._live = [(self.arrays[name], source) for name, source in readers.items() if not callable(source)]
+        self._asked = [(self.arrays[name], source) for name, source in readers.items() if callable(source)]
+
+    def copy(self) -> None:
+        for target, source in self._live:
+            target[...] = source
+        for target, ask in self._asked:
+            target[...] = ask()
 
 
 class Expose(gym.Wrapper, RecordConstructorArgs):
@@ -57,9 +86,6 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
         frame_size: (height, width) of frames.
         frame_at_reset: False where nothing reads the frame of an episode's first state.
         render: Further options of `envs.rendering.frame_of`, such as ``preset`` and ``camera``.
-
-    Attributes:
-        state: The arrays of the current state, without a batch dimension.
     """
 
     def __init__(
@@ -75,61 +101,81 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
             self, names=names, frame_size=frame_size, frame_at_reset=frame_at_reset, render=render
         )
         gym.Wrapper.__init__(self, env)
+        if "frame" in names and frame_size is None:
+            raise ValueError("exposing frames needs frame_size=(height, width)")
         self._names = names
         self._frame_size = frame_size
         self._frame_at_reset = frame_at_reset
         self._render = dict(render or {})
-        readers = state_readers(env)
-        for name in names:
-            if name != "frame" and name not in readers:
-                raise ValueError(unknown_name(f"state array of {env}", name, [*readers, "frame"]))
-        self._readers = {name: readers[name] for name in names if name != "frame"}
-        self.bind(*(self.allocate(1), self.allocate(1)), row=0)
-
-    def allocate(self, num_envs: int) -> Rows:
-        """Arrays ``(num_envs, ...)`` of the right shapes and dtypes for `bind`."""
-        rows = {}
-        for name, read in self._readers.items():
-            value = np.asarray(read())
-            rows[name] = np.empty((num_envs, *value.shape), value.dtype)
-        if "frame" in self._names:
-            if self._frame_size is None:
-                raise ValueError("exposing frames needs frame_size=(height, width)")
-            rows["frame"] = np.zeros((num_envs, *self._frame_size, 3), np.uint8)
-        return rows
-
-    def bind(self, reset_rows: Rows, next_rows: Rows, row: int) -> None:
-        """From now on write into ``row`` of these arrays: initial states and successor states respectively."""
-        self._reset_rows, self._next_rows, self._row = reset_rows, next_rows, row
-        self._latest = reset_rows
+        self._find_readers()
+        self.bind(self.allocate(1), (self.allocate(1),))
 
     @property
     def state(self) -> Rows:
         """The arrays of the current state, ``(...)`` each, valid until the next step."""
-        return {name: array[self._row] for name, array in self._latest.items()}
+        return self._latest.arrays
+
+    def allocate(self, num_envs: int) -> Rows:
+        """Arrays ``(num_envs, ...)`` of the right shapes and dtypes for `bind`."""
+        rows = {}
+        for name, reader in self._readers.items():
+            value = np.asarray(reader() if callable(reader) else reader)
+            rows[name] = np.zeros((num_envs, *value.shape), object if value.dtype.kind in "US" else value.dtype)
+        if "frame" in self._names:
+            assert self._frame_size is not None
+            rows["frame"] = np.zeros((num_envs, *self._frame_size, 3), np.uint8)
+        return rows
+
+    def bind(self, initial: Rows, successors: Sequence[Rows], row: int = 0, turn: Sequence[int] = (0,)) -> None:
+        """From now on write into shared arrays.
+
+        Args:
+            initial: Where states at the start of an episode go.
+            successors: Where states after a step go, in turns.
+            row: This environment's row in all of them.
+            turn: Holds the number of the successors' arrays to be written next; the caller changes it.
+        """
+        self._bound = (initial, successors, row, turn)
+        self._initial = _Row(initial, row, self._readers)
+        self._successors = [_Row(rows, row, self._readers) for rows in successors]
+        self._turn = turn
+        self._latest = self._initial
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset, then copy the initial state."""
         result = self.env.reset(seed=seed, options=options)
-        self._copy(self._reset_rows, frame=self._frame_at_reset)
+        if getattr(self.unwrapped, "data", None) is not self._data:  # it has compiled another model
+            self._find_readers()
+            self.bind(*self._bound)
+        self._latest = self._initial
+        self._initial.copy()
+        if self._frame_at_reset:
+            self._draw()
         return result
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, then copy the successor state."""
         result = self.env.step(action)
-        self._copy(self._next_rows)
+        self._latest = self._successors[self._turn[0]]
+        self._latest.copy()
+        self._draw()
         return result
 
-    def _copy(self, rows: Rows, frame: bool = True) -> None:
-        self._latest = rows
-        row = self._row
-        for name, read in self._readers.items():
-            rows[name][row] = read()
-        if frame and "frame" in rows:
+    def _find_readers(self) -> None:
+        self._data = getattr(self.unwrapped, "data", None)
+        readers = state_readers(self.env)
+        for name in self._names:
+            if name != "frame" and name not in readers:
+                raise ValueError(unknown_name(f"state array of {self.env}", name, [*readers, "frame"]))
+        self._readers = {name: readers[name] for name in self._names if name != "frame"}
+
+    def _draw(self) -> None:
+        if "frame" in self._latest.arrays:
             from envs.rendering import frame_of
 
-            height, width = rows["frame"].shape[1:3]
-            frame_of(self.env, height=height, width=width, out=rows["frame"][row], **self._render)
+            assert self._frame_size is not None
+            height, width = self._frame_size
+            frame_of(self.env, height=height, width=width, out=self._latest.arrays["frame"], **self._render)
 
 
 class StateTracker:
@@ -139,12 +185,17 @@ class StateTracker:
 
     Args:
         num_envs: Number of environments.
-        observation_space: Of one environment; the entries of a Dict space are state arrays by their own names.
+        observation_space: Of one environment; see `envs.observations` for the names of its entries.
         consumers: Rewards and measures whose inputs are to be exposed.
         task: Gives the named fields.
         envs: The environments, where this process can reach them: each is wrapped in `Expose`, see `exposed`.
         encode: False to leave encoding to the consumer (in larger batches); raw sources are then in the state.
         render: Options of `envs.rendering.frame_of` for frames; the task's camera by default.
+
+    Attributes:
+        observations: Turns observations into the named arrays that `reset`, `step` and `advance` want, or those of
+            them that anybody reads.
+        exposed: The environments as they are to be used from now on; empty if nothing has to be read from them.
 
     Raises:
         ValueError: An input does not exist, or needs access to environments that live in other processes.
@@ -166,24 +217,29 @@ class StateTracker:
         for consumer in consumers:
             self.encoders.update(consumer.encoders)
         self.encode = encode
-        self._dict_obs = isinstance(observation_space, gym.spaces.Dict)
-        self._obs_names = (
-            tuple(observation_space.spaces) if isinstance(observation_space, gym.spaces.Dict) else ("obs",)
-        )
+        self.observations = Observations(observation_space)
         fields = dict(task.fields) if task else {}
         names = {name for consumer in consumers for name in consumer.inputs}
         in_state = {name for consumer in consumers if "state" in consumer.reads for name in consumer.inputs}
         sources = {name: self.encoders[name].source if name in self.encoders else name for name in names}
         self._fields = {source: fields[source] for source in sources.values() if source in fields}
-        raw = {source for source in sources.values() if source not in self._fields and source not in self._obs_names}
+        self._fields_in_state = {
+            sources[name]: fields[sources[name]] for name in in_state if sources[name] in self._fields
+        }
+        obs_names = self.observations.names
+        raw = {source for source in sources.values() if source not in self._fields and source not in obs_names}
         self._kept = set(raw) - {"frame"}
-        raw |= {name for f in self._fields.values() for name in f.reads if name not in self._obs_names}
+        raw |= {name for f in self._fields.values() for name in f.reads if name not in obs_names}
+        self.observations.keep({*sources.values(), *(name for f in self._fields.values() for name in f.reads)})
         self._frame_in_state = any(sources[name] == "frame" for name in in_state)
         framed = {"frame", *(name for name in names if sources[name] == "frame")}
         self._only_in_next = set() if self._frame_in_state else framed
+        self._initial: Rows = {}
+        self._rows: list[Rows] = [{}, {}]
+        self._turn = [0]
         self.exposed: list[Expose] = []
         if raw:
-            available = {*fields, *self._obs_names, "frame", *(state_readers(envs[0]) if envs else ())}
+            available = {*fields, *obs_names, "frame", *(state_readers(envs[0]) if envs else ())}
             for name in sorted(raw):
                 if envs and name not in available:
                     raise ValueError(unknown_name("state array", name, available))
@@ -198,45 +254,63 @@ class StateTracker:
             self.exposed = [
                 Expose(env, raw, frame_size, self._frame_in_state, camera | dict(render or {})) for env in envs
             ]
-            self._reset_rows = self.exposed[0].allocate(num_envs)
-            self._rows = [self.exposed[0].allocate(num_envs), self.exposed[0].allocate(num_envs)]
-            self._bind()
+            self._initial, *self._rows = (self.exposed[0].allocate(num_envs) for _ in range(3))
+            for row, exposed in enumerate(self.exposed):
+                exposed.bind(self._initial, self._rows, row, self._turn)
         self._state: Rows = {}
         self._next_state: Rows = {}
 
-    def _bind(self) -> None:
-        for row, env in enumerate(self.exposed):
-            env.bind(self._reset_rows, self._rows[0], row)
-
-    def reset(self, obs: Any, mask: np.ndarray | None = None) -> None:
+    def reset(self, obs: Obs, mask: np.ndarray | None = None) -> None:
         """Environments were reset to ``obs`` ``(num_envs, ...)``: all, or those in ``mask`` ``(num_envs,)``."""
         if mask is None or not self._state:
-            self._state = self._initial_state(obs)
-        else:
-            self._next_state = self._state
-            self.advance(obs, mask)
+            self._state = self._initial_state(_named(obs), slice(None))
+            return
+        for name, array in self._initial_state(_named(obs), mask).items():
+            self._state[name] = _merged(self._state[name], mask, array)
 
-    def step(self, action: np.ndarray, next_obs: Any, terminated: np.ndarray, truncated: np.ndarray) -> Transition:
-        """The transition just made; ``next_obs`` are the true successors' observations ``(num_envs, ...)``."""
-        self._next_state = self._make_state(next_obs, self._rows[0] if self.exposed else {}, frame=True)
+    def step(
+        self,
+        action: np.ndarray,
+        next_obs: Obs,
+        terminated: np.ndarray,
+        truncated: np.ndarray,
+        restarting: np.ndarray | None = None,
+    ) -> Transition:
+        """The transition just made.
+
+        Args:
+            action: ``(num_envs, ...)``.
+            next_obs: Observations of the true successors, ``(num_envs, ...)``.
+            terminated: ``(num_envs,)`` bool.
+            truncated: ``(num_envs,)`` bool.
+            restarting: ``(num_envs,)`` bool, environments that were reset instead of stepped.
+        """
+        rows = self._rows[self._turn[0]]
+        if restarting is not None and restarting.any():
+            self._restart(rows, restarting)
+        self._next_state = self._make_state(_named(next_obs), rows, self._fields, frame=True)
         state = self._state
         if self._only_in_next:
             state = {name: array for name, array in state.items() if name not in self._only_in_next}
         return Transition(state, action, self._next_state, terminated, truncated)
 
-    def advance(self, obs: Any, restarted: np.ndarray) -> None:
-        """Make the successors current; rows in ``restarted`` begin a new episode at ``obs`` ``(num_envs, ...)``."""
-        self._state = self._next_state
+    def advance(self, obs: Obs, restarted: np.ndarray) -> None:
+        """Make the successors current; rows in ``restarted`` begin a new episode at ``obs`` ``(num_envs, ...)``.
+
+        The arrays of the last transition are not valid any more.
+        """
         if np.count_nonzero(restarted):
-            self._state = dict(self._next_state)
-            if len(self._state) > len(self._obs_names):
-                for name, array in self._initial_state(obs, restarted).items():
-                    self._state[name] = np.array(self._next_state[name])
-                    self._state[name][restarted] = array
-            self._state |= {name: obs[name] for name in self._obs_names} if self._dict_obs else {"obs": obs}
-        if self.exposed:
-            self._rows.reverse()
-            self._bind()
+            rows = self._rows[self._turn[0]]
+            self._restart(rows, restarted)
+            state = self._make_state(_named(obs), rows, self._fields_in_state, self._frame_in_state, encoded=False)
+            for name, encoder in self.encoders.items() if self.encode else ():
+                if encoder.source in state and name not in self._only_in_next:
+                    fresh = encoder(state[encoder.source][restarted])
+                    state[name] = _merged(self._next_state[name], restarted, fresh)
+            self._state = state
+        else:
+            self._state = self._next_state
+        self._turn[0] = 1 - self._turn[0]
 
     def state_dict(self) -> Rows:
         """Copies of the current state's arrays, to resume from in mid-episode."""
@@ -246,23 +320,35 @@ class StateTracker:
         """Go on from what `state_dict` returned."""
         self._state = {name: np.array(array) for name, array in state.items()}
 
-    def _initial_state(self, obs: Any, rows: np.ndarray | slice = slice(None)) -> Rows:
-        """The states at the episodes' starts, of ``rows`` alone."""
-        obs = {n: np.asarray(obs[n])[rows] for n in self._obs_names} if self._dict_obs else np.asarray(obs)[rows]
-        raw = {name: array[rows] for name, array in self._reset_rows.items()} if self.exposed else {}
-        return {name: np.array(array) for name, array in self._make_state(obs, raw, self._frame_in_state).items()}
+    def _restart(self, rows: Rows, mask: np.ndarray) -> None:
+        """Put the initial states of ``mask`` in the place of successors."""
+        restarted = np.flatnonzero(mask).tolist()
+        for name, array in rows.items():
+            if name != "frame" or self._frame_in_state:
+                initial = self._initial[name]
+                for row in restarted:  # mostly one: faster than an index array
+                    array[row] = initial[row]
 
-    def _make_state(self, obs: Any, raw: Rows, frame: bool) -> Rows:
-        state: Rows = {name: np.asarray(obs[name]) for name in self._obs_names} if self._dict_obs else {"obs": obs}
-        if self._fields:
+    def _initial_state(self, obs: Rows, mask: np.ndarray | slice) -> Rows:
+        """The states at the episodes' starts, of the rows in ``mask`` alone; copies."""
+        obs = {name: array[mask] for name, array in obs.items()}
+        raw = {name: array[mask] for name, array in self._initial.items()}
+        state = self._make_state(obs, raw, self._fields_in_state, self._frame_in_state)
+        return {name: np.array(array) for name, array in state.items()}
+
+    def _make_state(
+        self, obs: Rows, raw: Rows, fields: Mapping[str, Field], frame: bool, *, encoded: bool = True
+    ) -> Rows:
+        state: Rows = {name: obs[name] for name in self.observations.names}
+        if fields:
             sources: Mapping[str, np.ndarray] = {**raw, **state}
-            for name, f in self._fields.items():
+            for name, f in fields.items():
                 state[name] = f.compute(*[sources[read] for read in f.reads])
         for name in self._kept:
             state[name] = raw[name]
         if frame and "frame" in raw:
             state["frame"] = raw["frame"]
-        if not (self.encode and self.encoders):
+        if not (self.encoders and self.encode and encoded):
             return state
         skipping = [name for name, encoder in self.encoders.items() if encoder.every > 1]
         if skipping:
@@ -271,3 +357,14 @@ class StateTracker:
                 "use it in training with deferred rewards (agents.sb3.VecReplaceReward), or set every=1"
             )
         return encode(self.encoders, state)
+
+
+def _named(obs: Obs) -> Rows:
+    return obs if isinstance(obs, dict) else {"obs": obs}
+
+
+def _merged(array: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A copy of ``array`` with other rows in ``mask``."""
+    array = np.array(array)
+    array[mask] = rows
+    return array

@@ -15,7 +15,16 @@ import numpy as np
 
 from envs.expose import StateTracker
 from envs.task import Task
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition, as_reward, evaluate, total
+from reward_designers.base import (
+    Components,
+    EpisodeMemory,
+    FunctionReward,
+    RewardFn,
+    Transition,
+    as_reward,
+    evaluate,
+    total,
+)
 
 Rewardlike = RewardFn | Callable[..., Any] | str | None
 
@@ -60,11 +69,12 @@ class Scorer:
         render: Mapping[str, Any] | None = None,
     ):
         self.reward = None if reward is None else as_reward(reward)
-        self.measures: dict[str, RewardFn] = {}
+        self.measures: dict[str, FunctionReward] = {}
         if task and envs:
             self.measures["fitness"] = task.fitness
             if task.success:
                 self.measures["success"] = task.success
+        self._truth = _Truth(self.measures)
         consumers = [*([self.reward] if self.reward else []), *self.measures.values()]
         self.tracker = StateTracker(
             num_envs, observation_space, consumers, task=task, envs=envs, encode=encode, render=render
@@ -86,10 +96,22 @@ class Scorer:
 
     def measure(self, t: Transition) -> dict[str, np.ndarray]:
         """The ground truth of each transition by name, each ``(n,)``."""
-        return {name: evaluate(measure, t)[measure.name] for name, measure in self.measures.items()}
+        return evaluate(self._truth, t) if self.measures else {}
 
     def advance(self, obs: Any, restarted: np.ndarray) -> None:
         """Go on to the next step; rows in ``restarted`` began a new episode at ``obs``."""
         self.tracker.advance(obs, restarted)
         if np.count_nonzero(restarted):
             self.memory.reset(restarted)
+
+
+class _Truth(RewardFn):
+    """All measures in one call, checked like a reward."""
+
+    name = "ground truth"
+
+    def __init__(self, measures: Mapping[str, FunctionReward]):
+        self._measures = measures
+
+    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+        return {name: measure(t)[measure.name] for name, measure in self._measures.items()}

@@ -54,6 +54,9 @@ class Task:
         goal_prompts: What a picture of success shows; several are averaged.
         baseline_prompts: What any picture of the environment shows (VLM-RM's baseline).
         fields: Named quantities that rewards may read.
+        arrays: Further raw arrays for `fields` to read: functions of the unwrapped environment, by name. A MuJoCo
+            environment's arrays and the observation are there anyway; a field that reads the observation goes wrong
+            behind a wrapper that changes it.
         fitness: The ground truth of one step, a function of fields like any reward. An episode's fitness is the sum
             over its steps divided by `max_episode_steps`, so that ending early never pays.
         fitness_unit: The unit of `fitness`.
@@ -77,6 +80,7 @@ class Task:
     fitness_unit: str
     max_episode_steps: int
     success: FunctionReward | None = None
+    arrays: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     terminates: bool = True
     reward: Callable[[], RewardFn] | None = None

@@ -19,8 +19,11 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
 
     It equals wrapping each environment before vectorising, to the bit for rewards that compute row by row, in all
     autoreset modes; the last transition of an episode is scored on its true successor. In NEXT_STEP mode the step
-    that only resets an environment scores 0. ``infos`` gains ``env_reward``, ``reward_components`` (a dict of
-    ``(num_envs,)`` arrays) and, with a task, ``fitness`` and ``success``, for every environment.
+    that only resets an environment scores 0.
+
+    ``infos`` gains ``env_reward``, ``reward_components`` and, with a task, ``fitness`` and ``success``, arrays
+    ``(num_envs,)`` with masks ``_env_reward``, ... as Gymnasium has them. They are about the transition just made, in
+    SAME_STEP mode too, where the environments' own infos are about the new episode.
 
     Args:
         env: A vector environment. Rewards that read more than observations need its environments in this process.
@@ -29,9 +32,9 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
     """
 
     def __init__(self, env: gym.vector.VectorEnv, reward: Rewardlike = None, render: Mapping[str, Any] | None = None):
-        RecordConstructorArgs.__init__(self, reward=reward, render=render)
+        RecordConstructorArgs.__init__(self, reward=reward, render=render, _disable_deepcopy=True)
         super().__init__(env)
-        inner = env.unwrapped
+        inner: Any = env.unwrapped
         envs = list(getattr(inner, "envs", ()))
         self.scorer = Scorer(
             reward,
@@ -41,56 +44,49 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
             envs=envs,
             render=render,
         )
+        self._observations = self.scorer.tracker.observations
         if self.scorer.tracker.exposed:
             inner.envs = list(self.scorer.tracker.exposed)
-        self._autoreset = env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
+        # Not from the metadata alone: all environments of a class share one dict, which Gymnasium writes into.
+        mode = getattr(inner, "autoreset_mode", None) or env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
+        self._autoreset = AutoresetMode(mode)
         self._restarting = np.zeros(env.num_envs, bool)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments, or those in ``options["reset_mask"]``."""
         mask = (options or {}).get("reset_mask")
         obs, infos = self.env.reset(seed=seed, options=options)
-        self.scorer.reset(_copied(obs), mask)
+        self.scorer.reset(self._observations.batch(obs), mask)
         self._restarting &= False if mask is None else ~mask
         return obs, infos
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Step all environments and score their transitions."""
         obs, env_reward, terminated, truncated, infos = self.env.step(actions)
         done = terminated | truncated
-        current = _copied(obs)
-        t = self.scorer.tracker.step(np.asarray(actions), self._successors(current, done, infos), terminated, truncated)
-        scores = self.scorer.score(t, env_reward)
-        reward, components, measures = scores.reward, scores.components, scores.measures
-        restarted = done if self._autoreset == AutoresetMode.SAME_STEP else np.zeros_like(done)
-        if self._autoreset == AutoresetMode.NEXT_STEP:
+        current = successors = self._observations.batch(obs)
+        restarted = reset_only = np.zeros_like(done)
+        if self._autoreset == AutoresetMode.SAME_STEP and done.any():
+            successors = self._observations.replace(current, done, infos["final_obs"][done])
+            restarted = done
+        elif self._autoreset == AutoresetMode.NEXT_STEP:
             restarted, self._restarting = self._restarting, done
-            if restarted.any():  # no transition took place there
-                reward = np.where(restarted, 0.0, reward)
-                components = {name: np.where(restarted, 0.0, values) for name, values in components.items()}
-                measures = {name: np.where(restarted, 0.0, values) for name, values in measures.items()}
+            reset_only = restarted
+        t = self.scorer.tracker.step(np.asarray(actions), successors, terminated, truncated, reset_only)
+        scores = self.scorer.score(t, env_reward)
         self.scorer.advance(current, restarted)
-        infos["env_reward"] = env_reward
-        infos["reward_components"] = components
-        infos.update(measures)
+        given = {"env_reward": env_reward, **scores.measures}
+        reward, components = scores.reward, scores.components
+        if reset_only.any():  # no transition took place there
+            reward = np.where(reset_only, 0.0, reward)
+            components = {name: np.where(reset_only, 0.0, values) for name, values in components.items()}
+            given = {name: np.where(reset_only, 0.0, values) for name, values in given.items()}
+        present = ~reset_only
+        for name, values in {**given, "reward_components": _masked(components, present)}.items():
+            infos[name], infos[f"_{name}"] = values, present
         return obs, reward, terminated, truncated, infos
 
-    def _successors(self, obs: Any, done: np.ndarray, infos: dict[str, Any]) -> Any:
-        """The observations of the true successors: after an automatic reset they are in ``infos``."""
-        if self._autoreset != AutoresetMode.SAME_STEP or not done.any():
-            return obs
-        final = infos["final_obs"]
-        if isinstance(obs, dict):
-            return {name: _with_rows(values, done, [f[name] for f in final[done]]) for name, values in obs.items()}
-        return _with_rows(obs, done, list(final[done]))
 
-
-def _with_rows(array: np.ndarray, mask: np.ndarray, rows: list[np.ndarray]) -> np.ndarray:
-    array = np.array(array)
-    array[mask] = np.stack(rows)
-    return array
-
-
-def _copied(obs: Any) -> Any:
-    """Vector environments made with ``copy=False`` reuse their observation arrays."""
-    return {name: np.array(values) for name, values in obs.items()} if isinstance(obs, dict) else np.array(obs)
+def _masked(arrays: dict[str, np.ndarray], present: np.ndarray) -> dict[str, np.ndarray]:
+    """Arrays ``(num_envs,)``, each with a mask that says which environments it is about."""
+    return arrays | {f"_{name}": present for name in arrays}

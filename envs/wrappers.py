@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -21,6 +22,11 @@ class WithTask(gym.Wrapper, RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, task=task, _disable_deepcopy=True)
         gym.Wrapper.__init__(self, env)
         self.task = task
+
+    @property
+    def state_arrays(self) -> dict[str, Callable[[], Any]]:
+        """What the task lets rewards and fields read of the environment."""
+        return {name: functools.partial(read, self.unwrapped) for name, read in self.task.arrays.items()}
 
     def render(self) -> Any:
         """Render as the environment does, after off-screen OpenGL has been found if it needs that."""
@@ -74,19 +80,20 @@ class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, reward=reward, render=render, _disable_deepcopy=True)
         gym.Wrapper.__init__(self, env)
         self.scorer = Scorer(reward, 1, env.observation_space, task=task_of(env), envs=[env], render=render)
+        self._observations = self.scorer.tracker.observations
         if self.scorer.tracker.exposed:
             self.env = self.scorer.tracker.exposed[0]
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment, and what the reward remembers."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self.scorer.reset(_batch(obs))
+        self.scorer.reset(self._observations.single(obs))
         return obs, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Step the environment and score the transition."""
         obs, env_reward, terminated, truncated, info = self.env.step(action)
-        batch = _batch(obs)
+        batch = self._observations.single(obs)
         t = self.scorer.tracker.step(
             np.asarray(action)[None], batch, np.array([terminated], bool), np.array([truncated], bool)
         )
@@ -96,10 +103,3 @@ class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
         info["reward_components"] = {name: values.item() for name, values in scores.components.items()}
         info.update({name: values.item() for name, values in scores.measures.items()})
         return obs, scores.reward.item(), terminated, truncated, info
-
-
-def _batch(obs: Any) -> Any:
-    """A copy of an observation as a batch of one; environments may reuse theirs."""
-    if isinstance(obs, dict):
-        return {name: np.array(value)[None] for name, value in obs.items()}
-    return np.array(obs)[None]

@@ -57,18 +57,11 @@ def resolve(config: TrainConfig) -> TrainConfig:
     if "n_steps" in open_ended:
         algo.n_steps = max(2, -(-rollout // num_envs))
     total = config.total_timesteps or values["total_timesteps"]
-    reward = config.reward
-    if task is not None and isinstance(reward, VLMReward):
-        reward = replace(
-            reward,
-            goal=reward.goal or list(task.goal_prompts),
-            baseline=reward.baseline or list(task.baseline_prompts),
-        )
     return replace(
         config,
         env=replace(config.env, name=None if config.env.id else config.env.name),
         task=task.name if task is not None else None,
-        reward=reward,
+        reward=with_prompts(config.reward, task),
         algo=algo,
         num_envs=num_envs,
         total_timesteps=total,
@@ -76,6 +69,14 @@ def resolve(config: TrainConfig) -> TrainConfig:
         checkpoint_every=config.checkpoint_every or max(1, total // 20),
         log_every=config.log_every or max(1, total // 100),
     )
+
+
+def with_prompts(reward: Any, task: Task | None) -> Any:
+    """A VLM reward's config with the task's prompts where none were given; others as they are."""
+    if task is None or not isinstance(reward, VLMReward):
+        return reward
+    goal, baseline = reward.goal or list(task.goal_prompts), reward.baseline or list(task.baseline_prompts)
+    return replace(reward, goal=goal, baseline=baseline)
 
 
 def find_task(name: str, task: str | None) -> Task | None:
@@ -174,6 +175,7 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
 def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     """The algorithm on ``venv``, normalised as the config says; `resolve` the config first."""
     import gymnasium as gym
+    from stable_baselines3.common.preprocessing import is_image_space
     from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
     from agents.sb3 import make_algorithm
@@ -181,19 +183,22 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     algo = config.algo
     if not isinstance(venv.action_space, gym.spaces.Box) and algo.name not in ON_POLICY:
         raise ValueError(f"algo={algo.name} needs continuous actions, not {venv.action_space}; use algo=ppo")
+    space, policy = venv.observation_space, algo.policy
+    pictures = is_image_space(space)
+    if pictures and policy is None:
+        policy = "CnnLstmPolicy" if algo.name == "recurrent_ppo" else "CnnPolicy"
+    normalize_obs = bool(algo.normalize_obs) and not pictures and isinstance(space, gym.spaces.Box | gym.spaces.Dict)
     env: VecEnv = venv
-    if algo.normalize_obs or algo.normalize_reward:
+    if normalize_obs or algo.normalize_reward:
         gamma = {} if algo.gamma is None else {"gamma": algo.gamma}
-        env = VecNormalize(venv, norm_obs=bool(algo.normalize_obs), norm_reward=bool(algo.normalize_reward), **gamma)
+        env = VecNormalize(venv, norm_obs=normalize_obs, norm_reward=bool(algo.normalize_reward), **gamma)
     arguments = _arguments(algo, env)
-    return make_algorithm(
-        algo.name, env, policy=algo.policy, seed=config.seed, device=_policy_device(config), **arguments
-    )
+    return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=_device(config, policy), **arguments)
 
 
-def _policy_device(config: TrainConfig) -> str:
+def _device(config: TrainConfig, policy: str | None) -> str:
     """On-policy MLPs are faster on the CPU, says SB3, whatever the reward runs on."""
-    small = config.algo.name in ON_POLICY and config.algo.policy in (None, "MlpPolicy", "MlpLstmPolicy")
+    small = config.algo.name in ON_POLICY and policy in (None, "MlpPolicy", "MlpLstmPolicy")
     return "cpu" if config.device == "auto" and small else config.device
 
 

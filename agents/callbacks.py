@@ -156,7 +156,7 @@ class Display:
         self._began = self._printed = time.monotonic()
         self._bar = None
         if sys.stderr.isatty():
-            form = "{percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{rate_fmt}{postfix}, {remaining} left]"
+            form = "{percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{remaining} left, {rate_fmt}{postfix}]"
             width = shutil.get_terminal_size().columns
             self._bar = tqdm(
                 total=total, initial=start, unit=" steps", unit_scale=True, bar_format=form, ncols=width, nrows=20

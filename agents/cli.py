@@ -60,20 +60,31 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
     from hydra.types import RunMode
 
     register(command, name, ConfigStore.instance())
+    failed: list[str] = []
 
     def job(node: Any) -> None:
+        context = HydraConfig.get()
+        sweeps = context.mode == RunMode.MULTIRUN
         try:
             config = _typed(node, command)
-            context = HydraConfig.get()
-            if context.mode == RunMode.MULTIRUN:
+            if sweeps:
                 config.run_dir = context.runtime.output_dir
             task(config, frozenset(text.lstrip("+").partition("=")[0] for text in context.overrides.task))
         except UsageError as error:
-            fail(error)
+            if not sweeps:
+                fail(error)
+            print(f"error: {error}", file=sys.stderr)
+            failed.append(context.job.override_dirname)
+        except SystemExit as end:
+            if not (sweeps and end.code):
+                raise
+            failed.append(context.job.override_dirname)  # the other jobs of a sweep go on
         except KeyboardInterrupt:
             fail("aborted; the checkpoints are as they were", code=130)
 
     hydra.main(version_base="1.3", config_path=None, config_name=name)(job)()
+    if failed:
+        fail(f"{len(failed)} jobs failed: {'; '.join(failed)}", code=1)
 
 
 def compose(command: Command, name: str, arguments: Sequence[str]) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from agents import cli
-from agents.build import make_model, make_reward, make_venv
+from agents.build import find_task, make_model, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
 from agents.config import EVALUATE, CustomReward, EvaluateConfig, TrainConfig
 from agents.runs import RunDir, write_text
@@ -127,13 +127,13 @@ def _reward(trained: TrainConfig, name: str | None) -> Any:
     if name is None:
         return trained.reward
     choices = TRAIN.groups["reward"]
-    if name in ("env", "zero"):
-        return choices[name]
+    if name in ("env", "zero", "vlm"):
+        return with_prompts(choices[name], find_task(trained.env.id or trained.env.name or "", trained.task))
     if ":" in name:
         place, _, function = name.rpartition(":")
         absolute = f"{Path(place).resolve()}:{function}" if place.endswith(".py") else name
         return CustomReward(path=absolute)
-    raise UsageError(unknown_name("reward", name, ["env", "zero", "file.py:function"]))
+    raise UsageError(unknown_name("reward", name, ["env", "vlm", "zero", "file.py:function"]))
 
 
 def _folder(run: RunDir, config: EvaluateConfig) -> Path:

@@ -56,7 +56,8 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
 
     Raises:
         UsageError: The config asks for what is not there.
-        SystemExit: The reward failed; what was trained until then is saved.
+        SystemExit: With code 0 if asked to stop, with code 1 if the reward failed or the disk is full. What was trained
+            until then is saved.
     """
     if config.resume is not None:
         if extra := given - ALLOWED_ON_RESUME:
@@ -167,6 +168,8 @@ class Session:
         self._finish(state, failure, between.timesteps)
         if failure:
             cli.fail(f"{failure}\nwhat was trained until step {between.timesteps:,} is kept in {run.path}", code=1)
+        if state == "interrupted":
+            sys.exit(0)  # a sweep ends with it
         return run
 
     def _build(self) -> None:
@@ -236,6 +239,8 @@ class Session:
         if reward == "vlm":
             goals = getattr(self.reward, "goal", ())
             reward += f" by {config.reward.model}: {' | '.join(goals)}"
+        elif reward == "custom":
+            reward += f" {config.reward.path}"
         went = f", going on from step {start:,}" if start else ""
         return (
             f"{env}, reward {reward}\n{config.algo.name}, {config.num_envs} environments, "
@@ -248,6 +253,7 @@ class Session:
         from agents.report import write_report
 
         run, rows = self.directory, read_progress(self.directory.progress)
+        last = {name: value for row in rows for name, value in row.items()}
         summary = {
             "state": state,
             "timesteps": timesteps,
@@ -255,7 +261,7 @@ class Session:
             "wanted": self.task.text if self.task else "",
             "judged_by": self.judge,
             "best": self.best if self.best > -float("inf") else None,
-            "last": {name: value for row in rows for name, value in row.items()},
+            "last": last,
         }
         if failure:
             summary["failure"] = failure
@@ -270,7 +276,7 @@ class Session:
                 self._record()
         with told():
             write_report(run)
-        fitness = summary["last"].get(self.judge)
+        fitness = last.get(self.judge)
         how_good = f", {self.judge} {fitness:.3f} (best {self.best:.3f})" if fitness is not None else ""
         print(f"{state} at step {timesteps:,}{how_good}\nreport: {run.report}", file=sys.stderr, flush=True)
 

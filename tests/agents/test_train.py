@@ -8,13 +8,18 @@ import random
 import signal
 import time
 
+import gymnasium as gym
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+from gymnasium.wrappers import TransformObservation
+from stable_baselines3.common.policies import ActorCriticCnnPolicy
+from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.build import resolve, tuned
+from agents.build import make_model, resolve, tuned
 from agents.config import Schedule
 from agents.runs import RunDir, read_progress
+from agents.sb3 import VecReplaceReward
 from agents.train import train
 from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, finish, numbers, resumed, trained
 
@@ -67,6 +72,27 @@ def test_every_algorithm_trains(tmp_path, algo: str):
     row = read_progress(run.progress)[-1]
     assert row[STEP] >= 256
     assert any(name.startswith("train/") and "loss" in name for name in row)
+
+
+def test_pictures_and_numbers_as_observations(tmp_path):
+    """The policy suits the observations, and only what can be normalised is."""
+    frozen = [
+        "env.id=FrozenLake-v1",
+        "num_envs=2",
+        "algo.n_steps=32",
+        "total_timesteps=64",
+        "video=false",
+        "eval_every=0",
+    ]
+    run = train(configured(*frozen, f"run_dir={tmp_path / 'lake'}"))
+    assert run.read_summary()["timesteps"] == 64
+    config = resolve(configured("env.id=FrozenLake-v1", "algo.n_steps=8", "algo.batch_size=8", "num_envs=1"))
+    pixels = gym.spaces.Box(0, 255, (36, 36, 3), np.uint8)
+    cart = gym.make("CartPole-v1")
+    venv = DummyVecEnv([lambda: TransformObservation(cart, lambda _: np.zeros((36, 36, 3), np.uint8), pixels)])
+    model = make_model(config, VecReplaceReward(venv))
+    assert isinstance(model.policy, ActorCriticCnnPolicy)
+    assert not model.get_vec_normalize_env().norm_obs
 
 
 # Hyper-parameters
@@ -171,14 +197,16 @@ def test_signals_save_and_exit_cleanly(tmp_path, number: signal.Signals):
     assert steps[-1] >= more
 
 
-def test_sweeps_run_each_job_in_its_own_folder(tmp_path):
-    process = command("-m", *SMALL, "total_timesteps=128", "eval_every=0", "seed=0,1", f"run_dir={tmp_path / 'sweep'}")
-    code, said = finish(process)
-    assert code == 0, said
-    for seed in (0, 1):
-        run = RunDir(tmp_path / "sweep" / f"seed={seed}")
+def test_sweeps_run_each_job_in_its_own_folder_and_survive_a_bad_one(tmp_path):
+    arguments = ("-m", *SMALL, "total_timesteps=128", "eval_every=0", "task=balancing,balncing,upright")
+    code, said = finish(command(*arguments, f"run_dir={tmp_path / 'sweep'}"))
+    assert code == 1
+    assert "'balncing'. Did you mean 'balancing'" in said
+    assert "1 jobs failed: task=balncing" in said
+    for task in ("balancing", "upright"):
+        run = RunDir(tmp_path / "sweep" / f"task={task}")
         assert run.read_summary()["state"] == "finished"
-        assert run.read_config().seed == seed
+        assert run.read_config().task == task
 
 
 def test_progress_is_csv_for_everybody(reference: RunDir):

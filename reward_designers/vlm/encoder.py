@@ -21,7 +21,7 @@ class ClipEncoder(Encoder):
 
     Args:
         model: The loaded model.
-        batch_size: Frames at a time; None takes 8 on a CPU, where larger batches gain little, and 64 on a GPU. If
+        batch_size: Frames at a time; None takes 16 on a CPU, where larger batches gain little, and 64 on a GPU. If
             frames come one by one, as from a single environment, 1 is faster.
         every: In a rollout, encode only every so many frames (and each episode's last) and interpolate linearly.
         compile: ``torch.compile`` the image tower, for a GPU; it takes a minute or more at first use.
@@ -35,7 +35,7 @@ class ClipEncoder(Encoder):
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self.model = model
         self.frame_size = model.images.size
-        self.batch_size = batch_size or (64 if model.images.device.type == "cuda" else 8)
+        self.batch_size = batch_size or (64 if model.images.device.type == "cuda" else 16)
         self.every = every
         self.dtype = np.dtype(np.float32 if model.images.precision == "fp32" else np.float16)
         self._network = torch.compile(model.images) if compile else model.images

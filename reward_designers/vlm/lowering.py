@@ -2,6 +2,7 @@
 
 * `simplify_resnet`: batch statistics become part of the convolution before them; attention pooling computes the one
   token that it returns, not all of them.
+* `simplify_vit`: the last block does likewise.
 * `fold_normalization`: so do the mean and standard deviation that images are normalised with; raw frames go in.
 * `lower_precision`: weights and activations in bf16; norms, and the projection to the embedding, stay in float32.
 """
@@ -20,6 +21,8 @@ from reward_designers.vlm.torchvision_compat import open_clip
 ModifiedResNet = open_clip.modified_resnet.ModifiedResNet
 Bottleneck = open_clip.modified_resnet.Bottleneck
 AttentionPool2d = open_clip.modified_resnet.AttentionPool2d
+VisionTransformer = open_clip.transformer.VisionTransformer
+ResidualAttentionBlock = open_clip.transformer.ResidualAttentionBlock
 
 _PROJECTIONS = ("attnpool.proj", "head.proj", "head.mlp.fc2", "trunk.head", "trunk.head.fc")
 """Linear layers that end a tower, by kind of tower."""
@@ -30,6 +33,9 @@ def simplify_resnet(visual: nn.Module) -> None:
     if not isinstance(visual, ModifiedResNet):
         return
     visual.attnpool = AttentionPool(visual.attnpool)
+    for name, module in list(visual.named_modules()):
+        if isinstance(module, nn.AvgPool2d) and module.kernel_size == 1:
+            visual.set_submodule(name, nn.Identity())
     for module in visual.modules():
         if isinstance(module, (ModifiedResNet, Bottleneck)):
             for number in "123":
@@ -43,6 +49,48 @@ def _fuse(parent: nn.Module, conv: str, norm: str) -> None:
     setattr(parent, norm, nn.Identity())
 
 
+def simplify_vit(visual: nn.Module) -> None:
+    """Let the last block of open_clip's ViT compute the class token alone, in place, if no other output is used."""
+    if not isinstance(visual, VisionTransformer):
+        return
+    blocks = visual.transformer.resblocks
+    class_token_only = visual.attn_pool is None and visual.pool_type == "tok" and not visual.output_tokens
+    if class_token_only and type(blocks[-1]) is ResidualAttentionBlock and visual.transformer.batch_first:
+        blocks[-1] = ClassTokenBlock(blocks[-1])
+
+
+class FirstTokenAttention(nn.Module):
+    """Multi-head attention from the first of a sequence's tokens to all of them.
+
+    Args:
+        weight: Of query, key and value, ``(3 * width, width)``.
+        bias: The same, ``(3 * width,)``.
+        num_heads: Number of heads.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor, num_heads: int):
+        super().__init__()
+        width = weight.shape[1]
+        self.num_heads = num_heads
+        self.query = _linear(weight[:width], bias[:width])
+        self.key_value = _linear(weight[width:], bias[width:])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Tokens ``(n, tokens, width)``, contiguous, to ``(n, width)``, before the output projection."""
+        n, tokens, width = x.shape
+        head = width // self.num_heads
+        query = self.query(x[:, 0]).view(n, 1, self.num_heads, head).transpose(1, 2)
+        key, value = self.key_value(x).view(n, tokens, 2, self.num_heads, head).permute(2, 0, 3, 1, 4)
+        return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).reshape(n, width)
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0])
+    linear.weight = nn.Parameter(weight.detach().clone(), requires_grad=False)
+    linear.bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    return linear
+
+
 class AttentionPool(nn.Module):
     """The attention pooling of CLIP's ResNets (Radford et al. 2021, section 2.4): the mean attends to every position.
 
@@ -54,24 +102,39 @@ class AttentionPool(nn.Module):
 
     def __init__(self, pool: AttentionPool2d):
         super().__init__()
-        self.num_heads = pool.num_heads
+        projections = (pool.q_proj, pool.k_proj, pool.v_proj)
+        weight, bias = (torch.cat([getattr(p, name) for p in projections]) for name in ("weight", "bias"))
         self.positional_embedding = pool.positional_embedding
-        self.query = pool.q_proj
-        self.key_value = nn.Linear(pool.k_proj.in_features, 2 * pool.k_proj.out_features)
-        self.key_value.weight = nn.Parameter(torch.cat([pool.k_proj.weight, pool.v_proj.weight]), requires_grad=False)
-        self.key_value.bias = nn.Parameter(torch.cat([pool.k_proj.bias, pool.v_proj.bias]), requires_grad=False)
+        self.attention = FirstTokenAttention(weight, bias, pool.num_heads)
         self.proj = pool.c_proj
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Pool features ``(n, C, h, w)`` into ``(n, D)``."""
-        n, channels = x.shape[:2]
         x = x.flatten(2).transpose(1, 2)
-        x = (torch.cat([x.mean(1, keepdim=True), x], dim=1) + self.positional_embedding).contiguous()
-        split = (n, -1, self.num_heads, channels // self.num_heads)
-        query = self.query(x[:, 0]).view(split).transpose(1, 2)
-        key, value = (part.reshape(split).transpose(1, 2) for part in self.key_value(x).chunk(2, dim=-1))
-        pooled = functional.scaled_dot_product_attention(query, key, value)
-        return self.proj(pooled.transpose(1, 2).reshape(n, channels))
+        x = torch.cat([x.mean(1, keepdim=True), x], dim=1) + self.positional_embedding
+        return self.proj(self.attention(x.contiguous()))
+
+
+class ClassTokenBlock(nn.Module):
+    """The last block of a ViT, where only the class token's output is used.
+
+    Args:
+        block: The one to replace.
+    """
+
+    def __init__(self, block: nn.Module):
+        super().__init__()
+        attention = block.attn
+        self.attention = FirstTokenAttention(attention.in_proj_weight, attention.in_proj_bias, attention.num_heads)
+        self.out_proj = attention.out_proj
+        self.ln_1, self.ls_1 = block.ln_1, block.ls_1
+        self.ln_2, self.ls_2 = block.ln_2, block.ls_2
+        self.mlp = block.mlp
+
+    def forward(self, x: torch.Tensor, attn_mask: None = None) -> torch.Tensor:
+        """Tokens ``(n, tokens, width)`` to the class token ``(n, 1, width)``."""
+        x = x[:, 0] + self.ls_1(self.out_proj(self.attention(self.ln_1(x))))
+        return (x + self.ls_2(self.mlp(self.ln_2(x))))[:, None]
 
 
 class RawConvolution(nn.Conv2d):

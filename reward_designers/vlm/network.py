@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from reward_designers.vlm.lowering import fold_normalization, lower_precision, simplify_resnet
+from reward_designers.vlm.lowering import fold_normalization, lower_precision, simplify_resnet, simplify_vit
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -40,6 +40,7 @@ class ImageTower(nn.Module):
         self.precision = precision
         self.dtype = DTYPES[precision]
         simplify_resnet(visual)
+        simplify_vit(visual)
         self.raw = fold_normalization(visual, size, mean, std, self.dtype)
         # open_clip's ViT ends in a bare matrix.
         self.projection = getattr(visual, "proj", None)

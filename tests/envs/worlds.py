@@ -29,6 +29,7 @@ class Walk(gym.Env):
     Attributes:
         transitions: Places (before, after) of all steps made so far, this environment's own account.
         renders: How many pictures were drawn.
+        resets: How many episodes have begun.
     """
 
     metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (as in Gymnasium)
@@ -41,7 +42,7 @@ class Walk(gym.Env):
         self.render_mode = render_mode
         self.place, self.clock = 0, 0
         self.transitions: list[tuple[int, int]] = []
-        self.renders = 0
+        self.renders, self.resets = 0, 0
         self.state_arrays = {"place_now": lambda: self.place, "clock_now": lambda: np.array([self.clock])}
         self._reused = np.zeros(2) if reuse else None
 
@@ -59,6 +60,7 @@ class Walk(gym.Env):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
+        self.resets += 1
         self.place, self.clock = int(self.np_random.integers(-2, 3)), 0
         return self._obs(), {"start": self.place}
 

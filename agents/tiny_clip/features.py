@@ -14,7 +14,7 @@ class Features:
     """Positions of ``n`` states of one model.
 
     Attributes:
-        model: For the names.
+        model: For the names; None for CartPole, which has only its ``qpos``.
         xpos: (n, nbody, 3) body origins, m.
         geoms: (n, ngeom, 3) centers of the drawn shapes, m.
         trunk: (n, 3, 3) orientation of body 1: columns are its forward, left and up axes in the world.
@@ -22,7 +22,7 @@ class Features:
         lowest: (n,) height of the lowest point of the robot, m.
     """
 
-    model: mujoco.MjModel
+    model: Any
     xpos: np.ndarray
     geoms: np.ndarray
     trunk: np.ndarray

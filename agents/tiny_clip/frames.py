@@ -62,7 +62,7 @@ class Shard:
     truth: np.ndarray
     about: np.ndarray
     origin: list[dict[str, Any]]
-    features: Features | None
+    features: Features
 
     def where(self, **wanted: Any) -> np.ndarray:
         """(n,) bool: rows of which the origin says all this."""

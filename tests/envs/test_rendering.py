@@ -128,6 +128,28 @@ def test_envs_of_one_kind_share_a_context_and_other_sizes_do_not():
     draw.close()
 
 
+def test_contexts_are_bounded_and_a_dropped_one_comes_back():
+    import mujoco
+
+    def world(size: float) -> tuple:
+        xml = f"<mujoco><worldbody><light pos='0 0 3'/><geom size='{size}'/></worldbody></mujoco>"
+        model = mujoco.MjModel.from_xml_string(xml)
+        data = mujoco.MjData(model)
+        mujoco.mj_forward(model, data)
+        return model, data
+
+    draw = Renderer()
+    worlds = [world(0.1 + 0.05 * i) for i in range(rendering._MAX_CONTEXTS + 2)]
+    view = Camera(distance=4.0)
+    first = [draw.render(*w, height=48, width=48, camera=view) for w in worlds]
+    assert len(draw._targets) == rendering._MAX_CONTEXTS
+    again = [draw.render(*w, height=48, width=48, camera=view) for w in worlds]
+    np.testing.assert_array_equal(again, first)
+    lit = [(frame > 30).any(-1).sum() for frame in first]
+    assert (np.diff(lit) > 0).all()  # each larger sphere covers more
+    draw.close()
+
+
 def test_a_recolored_model_is_drawn_in_its_new_color():
     env = make("InvertedPendulum-v5")
     before = frame_of(env, height=64, width=64)
@@ -258,10 +280,9 @@ def test_without_mujoco_gl_a_backend_is_found_and_remembered(tmp_path):
 
 
 def test_no_opengl_names_the_packages_once(tmp_path):
-    # libglvnd finds no driver in an empty directory; a bogus library directory hides OSMesa
-    code = "import ctypes.util\nctypes.util.find_library = lambda name: None\n" + DRAW
+    # libglvnd finds no EGL driver in an empty directory; OSMesa, which may be installed, is left out
     child = run_child(
-        code.replace("frame = ", "from envs import gl; gl.BACKENDS = ('egl',)\nframe = "),
+        DRAW.replace("frame = ", "from envs import gl; gl.BACKENDS = ('egl',)\nframe = "),
         XDG_CACHE_HOME=str(tmp_path),
         __EGL_VENDOR_LIBRARY_DIRS=str(tmp_path),
     )

@@ -125,7 +125,9 @@ def make_venv(config: TrainConfig, num_envs: int, reward: RewardFn | None, **opt
     from agents.sb3 import VecReplaceReward
 
     venv = DummyVecEnv([partial(make_env, config)] * num_envs)
-    return VecReplaceReward(venv, reward, render={"preset": config.render.name}, **options)
+    return VecReplaceReward(
+        venv, reward, render={"preset": config.render.name, "texture": config.texture.name}, **options
+    )
 
 
 def zero(action: np.ndarray) -> dict[str, np.ndarray]:

@@ -21,6 +21,13 @@ class Render(Enum):
     fidelity = "fidelity"
 
 
+class Texture(Enum):
+    """Colors of what is drawn: `envs.rendering` describes them."""
+
+    native = "native"
+    parts = "parts"
+
+
 class Schedule(Enum):
     """How the learning rate and PPO's clip range go over training."""
 
@@ -205,6 +212,7 @@ class TrainConfig:
     seed: int = option(0, "seeds environments, networks and exploration", least=0)
     device: str = option("auto", "cpu, cuda, cuda:1, ...; auto: a GPU if there is one")
     render: Render = option(Render.fast, "how a reward's frames are drawn: fast, or fidelity (Gymnasium's own picture)")
+    texture: Texture = option(Texture.native, "colors of MuJoCo's bodies in them: native, or parts (each part its own)")
     run_dir: str | None = option(None, "where everything is written; default: a dated folder under runs/", text=True)
     resume: str | None = option(
         None, "continue the run in this directory; only total_timesteps, device may be given too", text=True

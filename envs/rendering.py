@@ -396,6 +396,8 @@ def frame_of(
         return draw(world.model, world.data, height=height, width=width, camera=camera, out=out)  # type: ignore[attr-defined]
     if camera is not None:
         raise ValueError(f"{env} is not a MuJoCo env: it draws itself, so camera={camera} cannot be obeyed")
+    if texture != "native":
+        raise ValueError(f"{env} is not a MuJoCo env: it draws itself, so texture={texture!r} cannot be obeyed")
     return _own_picture(env, height, width, out)
 
 

@@ -26,9 +26,11 @@ Node = Any
 _PLAIN = (type(None), bool, int, float, str)
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.ModuleType, type, np.ufunc)
 _INERT_MODULES = ("pygame", "gymnasium.envs.mujoco.mujoco_rendering", "stable_baselines3.common.monitor")
-_OPEN_MODULES: tuple[str, ...]
-_OPEN_MODULES = ("stable_baselines3.common.running_mean_std", "stable_baselines3.common.vec_env.stacked_observations")
-_OPEN_MODULES += ("stable_baselines3.common.noise",)
+_OPEN_MODULES = (
+    "stable_baselines3.common.noise",
+    "stable_baselines3.common.running_mean_std",
+    "stable_baselines3.common.vec_env.stacked_observations",
+)
 _SKIPPED_ATTRIBUTES = {"env", "venv", "class_attributes", "spec", "metadata", "_metadata", "_saved_kwargs"}
 _SKIPPED_ATTRIBUTES |= {"reset_infos", "_cached_spec", "_ezpickle_args", "_ezpickle_kwargs", "logger"}
 
@@ -238,35 +240,61 @@ def _mujoco_arrays(data: Any) -> dict[str, np.ndarray]:
     model = data.model
     state = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION))
     mujoco.mj_getState(model, data, state, mujoco.mjtState.mjSTATE_INTEGRATION)
-    if model.signature not in _static_names:
-        _static_names[model.signature] = _find_static_names(model)
-    derived = {name: getattr(data, name) for name in _static_names[model.signature]}
-    return {"state": state} | derived | {f"model.{name}": getattr(model, name) for name in _RANDOMIZED}
+    packed: dict[str, list[np.ndarray]] = {}
+    for array in _lasting_arrays(data):  # packed by type: one array to write instead of a hundred
+        packed.setdefault(array.dtype.str, []).append(array.ravel())
+    return {"state": state} | {dtype: np.concatenate(parts) for dtype, parts in packed.items()}
 
 
 def _set_mujoco_arrays(data: Any, arrays: dict[str, np.ndarray]) -> None:
     import mujoco
 
-    state = arrays.pop("state")
-    spec = mujoco.mjtState.mjSTATE_INTEGRATION
-    for name in _RANDOMIZED:
-        getattr(data.model, name)[...] = arrays.pop(f"model.{name}")
-    if len(state) != mujoco.mj_stateSize(data.model, spec):
+    state, spec = arrays["state"], mujoco.mjtState.mjSTATE_INTEGRATION
+    lasting = _lasting_arrays(data)
+    sizes = {dtype: sum(a.size for a in lasting if a.dtype.str == dtype) for dtype in arrays if dtype != "state"}
+    sizes["state"] = mujoco.mj_stateSize(data.model, spec)
+    if sizes != {name: len(array) for name, array in arrays.items()}:
         raise ValueError("the saved MuJoCo state belongs to another model")
+
+    def unpack() -> None:
+        start = dict.fromkeys(arrays, 0)
+        for array in _lasting_arrays(data):
+            dtype = array.dtype.str
+            array[...] = arrays[dtype][start[dtype] : start[dtype] + array.size].reshape(array.shape)
+            start[dtype] += array.size
+
+    unpack()  # the model's parts first
     mujoco.mj_setState(data.model, data, state, spec)
-    mujoco.mj_forward(data.model, data)
+    mujoco.mj_forward(data.model, data)  # rebuilds the arena
     mujoco.mj_setState(data.model, data, state, spec)
-    for name, array in arrays.items():
-        getattr(data, name)[...] = array
+    unpack()
 
 
-_RANDOMIZED: tuple[str, ...]
-_RANDOMIZED = ("body_mass", "body_inertia", "body_ipos", "geom_friction", "dof_damping", "dof_armature")
-_RANDOMIZED += ("dof_frictionloss", "jnt_stiffness", "actuator_gainprm", "actuator_biasprm")
+_RANDOMIZED = (
+    "actuator_biasprm",
+    "actuator_gainprm",
+    "body_inertia",
+    "body_ipos",
+    "body_mass",
+    "dof_armature",
+    "dof_damping",
+    "dof_frictionloss",
+    "geom_friction",
+    "jnt_stiffness",
+)
 """Parts of a model that environments vary from episode to episode."""
 
 _static_names: dict[int, list[str]] = {}
 """By the model's signature, see `_find_static_names`."""
+
+
+def _lasting_arrays(data: Any) -> list[np.ndarray]:
+    """Views of all that is saved beside the integration state, in a fixed order."""
+    model = data.model
+    if model.signature not in _static_names:
+        _static_names[model.signature] = _find_static_names(model)
+    derived = [getattr(data, name) for name in _static_names[model.signature]]
+    return derived + [getattr(model, name) for name in _RANDOMIZED]
 
 
 def _find_static_names(model: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """Named quantities that many bodies share: joints, heights, torso orientation, contact forces.
 
 Joint coordinates are those after the step. What MuJoCo derives from them (``xpos``, ``geom_xpos``, ``xmat``) is as
-Gymnasium leaves it: computed before the last substep of the integrator, so it lags by 2 to 4 ms.
+Gymnasium leaves it: computed before the last substep of the integrator, so it lags by up to one simulator timestep.
 """
 
 from __future__ import annotations

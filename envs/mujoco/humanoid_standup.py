@@ -20,7 +20,7 @@ FIELDS: Fields = humanoid_fields(MODEL, forward=(0.0, 0.0, 1.0), up=(-1.0, 0.0, 
 
 
 def standing_up(next_head_height: np.ndarray) -> np.ndarray:
-    """Height of the head, m; about 0.13 at the start."""
+    """Height of the head; about 0.13 at the start."""
     return next_head_height
 
 

@@ -108,7 +108,7 @@ def hands_on_hips(
     next_right_elbow_angle: np.ndarray,
     next_left_elbow_angle: np.ndarray,
 ) -> np.ndarray:
-    """Standing, both hands at the sides of the pelvis, elbows bent (-1.57 rad is a stretched arm)."""
+    """Standing, both hands at the sides of the pelvis, elbows bent."""
     hands = grade(np.maximum(next_right_hand_to_hip, next_left_hand_to_hip), high=0.1, margin=0.15)
     elbows = grade(np.minimum(next_right_elbow_angle, next_left_elbow_angle), low=-0.8, margin=0.6)
     return together(upright(next_uprightness, next_head_height), hands, elbows)

@@ -34,7 +34,7 @@ def together(*grades: np.ndarray) -> np.ndarray:
 def displacement_per_second(
     x_position: np.ndarray, next_x_position: np.ndarray, timestep: float = 0.002, frame_skip: int = 4
 ) -> np.ndarray:
-    """Forward velocity over one step, m/s: summed over an episode it is the distance covered."""
+    """Distance covered along x in one step, per second."""
     return (next_x_position - x_position) / (timestep * frame_skip)
 
 

@@ -2,19 +2,26 @@
 
 They show what each fitness means, and they test it. Angles keep within the model's joint ranges; the root is lowered
 or raised until the lowest geom touches the floor. Poses are geometry: nothing says that they can be held.
+
+    python -m envs.mujoco.poses                       # print the fitness of all poses for all tasks
+    python -m envs.mujoco.poses --out docs/images     # and draw the pictures of docs/humanoid-tasks.md
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from envs.cameras import VLM_RM_HUMANOID, Camera
 from envs.expose import MUJOCO_ARRAYS
 from envs.mujoco.humanoid import MODEL
+from envs.mujoco.humanoid_tasks import TASKS
 from envs.task import Task
 from reward_designers.base import Transition, evaluate
 
@@ -145,3 +152,53 @@ def _lowest_point(model: Any, data: Any) -> float:
         axis_up = abs(data.geom_xmat[geom, 8])
         lowest = min(lowest, data.geom_xpos[geom, 2] - half_length * axis_up - model.geom_size[geom, 0])
     return float(lowest)
+
+
+def table() -> str:
+    """Fitness of every pose for every task, as Markdown; what a pose is meant to do in bold."""
+    lines = ["| pose | " + " | ".join(task.name for task in TASKS) + " |", "|---|" + "---|" * len(TASKS)]
+    for name, pose in (POSES | OTHERS).items():
+        cells = [f"**{fitness(t, pose):.2f}**" if t.name == name else f"{fitness(t, pose):.2f}" for t in TASKS]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+_SIDE = Camera(follow=1, lookat=(0.0, 0.0, 0.85), distance=3.3, azimuth=125.0, elevation=-12.0)
+
+
+def picture(task: Task, size: int = 240) -> np.ndarray:
+    """``(size, 3 * size, 3)``: the task's pose from VLM-RM's camera and from the side; a pose that scores low."""
+    from PIL import Image, ImageDraw
+
+    from envs.rendering import renderer
+
+    model, _ = _simulator()
+    own = POSES[task.name]
+    low = OTHERS["lying_on_back"] if task.name == "standing" else POSES["standing"]
+    panels = []
+    for pose, camera in ((own, VLM_RM_HUMANOID), (own, _SIDE), (low, VLM_RM_HUMANOID)):
+        state(pose)  # leaves the simulator in the pose
+        frame = renderer("fast", "parts").render(model, _simulator()[1], height=size, width=size, camera=camera)
+        image = Image.fromarray(frame)
+        ImageDraw.Draw(image).text((8, 6), f"fitness {fitness(task, pose):.2f}", fill=(255, 255, 255), font_size=15)
+        panels.append(np.asarray(image))
+    return np.concatenate(panels, axis=1)
+
+
+def main() -> None:
+    """Print the table; draw the pictures if asked to."""
+    parser = argparse.ArgumentParser(description="Posed Humanoids and their fitness for each of the eight tasks.")
+    parser.add_argument("--out", type=Path, help="folder for humanoid-TASK.png")
+    out = parser.parse_args().out
+    print(table())
+    if out is not None:
+        from PIL import Image
+
+        out.mkdir(parents=True, exist_ok=True)
+        for task in TASKS:
+            image = Image.fromarray(picture(task)).quantize(128)
+            image.save(out / f"humanoid-{task.name.replace('_', '-')}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -47,7 +47,7 @@ FIELDS: Fields = {
 
 
 def pushing(next_object_to_goal: np.ndarray) -> np.ndarray:
-    """How near the cylinder is to the goal, as a negative distance in m."""
+    """Minus the distance between cylinder and goal."""
     return -next_object_to_goal
 
 

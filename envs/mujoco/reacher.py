@@ -33,7 +33,7 @@ FIELDS: Fields = {
 
 
 def reaching(next_distance_to_target: np.ndarray) -> np.ndarray:
-    """How near the tip is to the target, as a negative distance in m."""
+    """Minus the distance between tip and target."""
     return -next_distance_to_target
 
 

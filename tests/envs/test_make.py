@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
 import envs
+from envs.__main__ import fields, main, overview
 
 ALL = [(name, task) for name in envs.names() for task in envs.tasks(name)]
 
@@ -64,3 +70,66 @@ def test_the_id_behind_a_plain_name_has_its_tasks() -> None:
     task = envs.task_of(envs.make("Hopper-v5", "standing"))
     assert task is not None
     assert task.name == "standing"
+
+
+def test_the_documentation_has_all_tasks_and_fields() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "envs.md").read_text()
+    assert overview() in page
+    for name in envs.names():
+        assert fields(name) in page, f"python -m envs {name}"
+
+
+def test_what_there_is_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "| Hopper | hopping |" in capsys.readouterr().out
+    assert main(["Hopper"]) == 0
+    assert "| `torso_height` | m |" in capsys.readouterr().out
+    assert main(["Hoper"]) == 2
+    assert "Did you mean 'Hopper'" in capsys.readouterr().err
+
+
+def test_asking_imports_nothing_heavy() -> None:
+    code = "import sys; from envs.__main__ import main; main([]); main(['Humanoid']); print('mujoco' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert printed.splitlines()[-1] == "False"
+
+
+@pytest.mark.parametrize("wrong", [{"max_episode_steps": 0}, {"max_episode_steps": -3}])
+def test_a_time_limit_below_one_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="max_episode_steps must be at least 1"):
+        envs.make("Hopper", **wrong)
+
+
+def test_a_model_of_ones_own_has_no_task() -> None:
+    with pytest.raises(ValueError, match=r"'Hopper-v5' with xml_file='mine.xml' instead"):
+        envs.make("Hopper", xml_file="mine.xml")
+    assert envs.task_of(envs.make("Hopper-v5", xml_file="hopper.xml")) is None
+
+
+def test_overrides_reach_environment_and_task() -> None:
+    env = envs.make("Humanoid", "kneeling", max_episode_steps=7, terminate_when_unhealthy=True)
+    task = envs.task_of(env)
+    assert task is not None
+    assert task.max_episode_steps == 7
+    assert task.env_kwargs["terminate_when_unhealthy"] is True
+    assert envs.find_task("Humanoid", "kneeling").max_episode_steps == 100  # the catalog's own is as it was
+    env.reset(seed=0)
+    ends = [env.step(np.zeros(17, np.float32))[3] for _ in range(7)]
+    assert ends == [False] * 6 + [True]
+
+
+def test_make_vec_in_processes_with_wrappers() -> None:
+    """Rewards that read fields are wrapped around each environment there."""
+    venv = envs.make_vec("Hopper", 2, vectorization_mode="async", wrappers=[_by_height])
+    try:
+        venv.reset(seed=0)
+        _, rewards, *_ = venv.step(np.zeros((2, 3), np.float32))
+        assert np.all(np.abs(rewards - 1.25) < 0.01)
+    finally:
+        venv.close()
+    with pytest.raises(ValueError, match=r"unknown vectorization_mode 'asink'\. Did you mean 'async'"):
+        envs.make_vec("Hopper", 2, vectorization_mode="asink")
+
+
+def _by_height(env: gym.Env) -> gym.Env:
+    return envs.ReplaceReward(env, lambda next_torso_height: next_torso_height)

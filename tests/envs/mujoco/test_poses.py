@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import mujoco
 import numpy as np
 import pytest
 
 import envs
 from envs.mujoco.humanoid_tasks import TASKS
-from envs.mujoco.poses import OTHERS, POSES, Pose, fitness, qpos, state
+from envs.mujoco.poses import OTHERS, POSES, Pose, fitness, qpos, state, table
 
 STANDS_TOO = {"arms_raised", "hands_on_hips", "arms_crossed", "zero"}  # whoever does these also stands on both feet
 
@@ -91,3 +93,8 @@ def test_poses_touch_the_floor_and_do_not_cut_through_the_body(name: str) -> Non
 def test_a_pose_keeps_within_the_joints_ranges() -> None:
     with pytest.raises(ValueError, match="right_knee=10 degrees is outside"):
         qpos(Pose({"right_knee": 10}))
+
+
+def test_the_documentation_shows_the_table() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "humanoid-tasks.md"
+    assert table() in page.read_text(), "run python -m envs.mujoco.poses and paste its table"

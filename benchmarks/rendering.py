@@ -1,7 +1,7 @@
 """CPU-milliseconds a frame: Gymnasium's ``render()`` against ours, and what the difference does to a VLM reward.
 
-    python -m benchmarks.rendering                  # about a minute; writes docs/images/rendering.png
-    python -m benchmarks.rendering --rewards 300    # also the rank correlation of VLM rewards under both presets
+    python -m benchmarks.rendering                  # a minute or two; writes docs/images/rendering.png
+    python -m benchmarks.rendering --rewards 0      # without the rank correlation of VLM rewards under both presets
 
 One thread, one run: compare within it, the machine's speed cancels out.
 """
@@ -74,7 +74,7 @@ def rewards(count: int, model: str, pretrained: str | None) -> None:
 
     clip = load(model, pretrained)
     encoder = ClipEncoder(clip)
-    height, width = encoder.frame_size
+    height, width = clip.images.size
     world: Any = gym.make("Humanoid-v5").unwrapped
     drawn: dict[Any, list[np.ndarray]] = {"fast": [], "fidelity": []}
     for data, _ in states(BODIES["humanoid"], world.model, count, np.random.default_rng(7), test=True):
@@ -94,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=224, help="pixels")
     parser.add_argument("--repeats", type=int, default=40, help="frames to time; ten times as many of the fast ones")
-    parser.add_argument("--rewards", type=int, default=0, metavar="STATES", help="states to compare rewards on")
+    parser.add_argument("--rewards", type=int, default=200, metavar="STATES", help="to compare rewards on; 0: none")
     parser.add_argument("--model", default="tiny_clip", help="for --rewards: any that reward=vlm takes")
     parser.add_argument("--pretrained", help="for --rewards")
     args = parser.parse_args()

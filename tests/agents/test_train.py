@@ -6,7 +6,10 @@ import csv
 import json
 import random
 import signal
+import sys
 import time
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
 
 import gymnasium as gym
 import imageio.v3 as imageio
@@ -17,6 +20,7 @@ from stable_baselines3.common.policies import ActorCriticCnnPolicy
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.build import make_model, resolve, tuned
+from agents.cli import UsageError
 from agents.config import Schedule
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
@@ -214,3 +218,29 @@ def test_progress_is_csv_for_everybody(reference: RunDir):
         rows = list(csv.DictReader(file))
     assert rows[0][STEP] == "0.0"
     assert np.isfinite([float(row["rollout/fitness"]) for row in rows if row["rollout/fitness"]]).all()
+
+
+def test_wandb_gets_every_row_and_continues_the_same_run(tmp_path, monkeypatch):
+    """With a stand-in for the package, which is an extra."""
+    calls: list[tuple[str, object]] = []
+    uploads = SimpleNamespace(
+        log=lambda values, step: calls.append(("log", (step, values))), finish=lambda: calls.append(("finish", None))
+    )
+    package = ModuleType("wandb")
+    package.__spec__ = ModuleSpec("wandb", None)
+    package.init = lambda **options: calls.append(("init", options)) or uploads
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    run = trained(tmp_path / "run", "total_timesteps=256", "eval_every=0", "log_every=128", "wandb=true")
+    resumed(run, "total_timesteps=384", "wandb=true")
+    kinds = [kind for kind, _ in calls]
+    assert kinds == ["init", "log", "log", "finish", "init", "log", "finish"]
+    assert [call[0] for kind, call in calls if kind == "log"] == [128, 256, 384]
+    first, second = (options for kind, options in calls if kind == "init")
+    assert first["id"] == second["id"] == "run"
+    assert first["config"]["env"]["name"] == "CartPole"
+
+
+def test_wandb_without_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"reward-designers\[wandb\]"):
+        trained(tmp_path / "run", "wandb=true")

@@ -40,6 +40,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(setup, "run", run)
     monkeypatch.setattr(setup, "cpu_index", lambda: ["--extra-index-url", "cpu"])
+    works = setup.works  # Debian's Python may lack ensurepip, which is another test's concern
+    monkeypatch.setattr(setup, "works", lambda python, code="": "ensurepip" in code or works(python, code))
     return seen
 
 

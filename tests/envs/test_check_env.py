@@ -7,6 +7,7 @@ import warnings
 
 import gymnasium as gym
 import numpy as np
+import pygame.pkgdata  # noqa: F401  where setuptools still has pkg_resources its import warns, once: not of our envs
 import pytest
 from gymnasium.utils.env_checker import check_env
 

@@ -254,7 +254,7 @@ class Session:
 
         run, rows = self.directory, read_progress(self.directory.progress)
         last = {name: value for row in rows for name, value in row.items()}
-        summary = {
+        summary: dict[str, Any] = {
             "state": state,
             "timesteps": timesteps,
             "seconds": round(rows[-1]["time/elapsed"], 1) if rows else 0.0,

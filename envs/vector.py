@@ -60,7 +60,9 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
         self._restarting &= False if mask is None else ~mask
         return obs, infos
 
-    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(  # type: ignore[override]  # Gymnasium leaves the type of its arrays open
+        self, actions: Any
+    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Step all environments and score their transitions."""
         obs, env_reward, terminated, truncated, infos = self.env.step(actions)
         done = terminated | truncated

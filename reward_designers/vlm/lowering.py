@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,11 +19,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from reward_designers.vlm.torchvision_compat import open_clip
 
-ModifiedResNet = open_clip.modified_resnet.ModifiedResNet
-Bottleneck = open_clip.modified_resnet.Bottleneck
-AttentionPool2d = open_clip.modified_resnet.AttentionPool2d
-VisionTransformer = open_clip.transformer.VisionTransformer
-ResidualAttentionBlock = open_clip.transformer.ResidualAttentionBlock
+ModifiedResNet: Any = open_clip.modified_resnet.ModifiedResNet
+Bottleneck: Any = open_clip.modified_resnet.Bottleneck
+AttentionPool2d: Any = open_clip.modified_resnet.AttentionPool2d
+VisionTransformer: Any = open_clip.transformer.VisionTransformer
+ResidualAttentionBlock: Any = open_clip.transformer.ResidualAttentionBlock
 
 _PROJECTIONS = ("attnpool.proj", "head.proj", "head.mlp.fc2", "trunk.head", "trunk.head.fc")
 """Linear layers that end a tower, by kind of tower."""
@@ -155,7 +156,7 @@ class RawConvolution(nn.Conv2d):
 
     def __init__(self, conv: nn.Conv2d, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype):
         super().__init__(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, 0, conv.dilation)
-        self.border: tuple[int, int] = conv.padding  # type: ignore[assignment]
+        self.border: tuple[int, int] = conv.padding
         level = 255 * torch.tensor(mean, dtype=torch.float64)
         center = level.round()
         weight = (conv.weight.double() / (255 * torch.tensor(std, dtype=torch.float64)).view(3, 1, 1)).to(dtype)
@@ -185,7 +186,7 @@ def fold_normalization(
         What it was replaced by; None if the tower does not begin with a plain convolution of the image.
     """
     name = _first_module(visual, size)
-    conv = visual.get_submodule(name) if name else None
+    conv: Any = visual.get_submodule(name) if name else None
     if type(conv) is not nn.Conv2d or conv.groups != 1 or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
         return None
     raw = RawConvolution(conv, mean, std, dtype)

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -19,11 +18,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from reward_designers.vlm.torchvision_compat import open_clip
 
-ModifiedResNet: Any = open_clip.modified_resnet.ModifiedResNet
-Bottleneck: Any = open_clip.modified_resnet.Bottleneck
-AttentionPool2d: Any = open_clip.modified_resnet.AttentionPool2d
-VisionTransformer: Any = open_clip.transformer.VisionTransformer
-ResidualAttentionBlock: Any = open_clip.transformer.ResidualAttentionBlock
+ModifiedResNet = open_clip.modified_resnet.ModifiedResNet
+Bottleneck = open_clip.modified_resnet.Bottleneck
+VisionTransformer = open_clip.transformer.VisionTransformer
+ResidualAttentionBlock = open_clip.transformer.ResidualAttentionBlock
 
 _PROJECTIONS = ("attnpool.proj", "head.proj", "head.mlp.fc2", "trunk.head", "trunk.head.fc")
 """Linear layers that end a tower, by kind of tower."""
@@ -95,13 +93,13 @@ def _linear(weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
 class AttentionPool(nn.Module):
     """The attention pooling of CLIP's ResNets (Radford et al. 2021, section 2.4): the mean attends to every position.
 
-    The same function as `AttentionPool2d`, which computes queries and outputs for every position and keeps the mean's.
+    The same function as open_clip's, which computes queries and outputs for every position and keeps the mean's.
 
     Args:
         pool: The one to replace.
     """
 
-    def __init__(self, pool: AttentionPool2d):
+    def __init__(self, pool: nn.Module):
         super().__init__()
         projections = (pool.q_proj, pool.k_proj, pool.v_proj)
         weight, bias = (torch.cat([getattr(p, name) for p in projections]) for name in ("weight", "bias"))
@@ -186,7 +184,9 @@ def fold_normalization(
         What it was replaced by; None if the tower does not begin with a plain convolution of the image.
     """
     name = _first_module(visual, size)
-    conv: Any = visual.get_submodule(name) if name else None
+    if not name:
+        return None
+    conv = visual.get_submodule(name)
     if type(conv) is not nn.Conv2d or conv.groups != 1 or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
         return None
     raw = RawConvolution(conv, mean, std, dtype)
@@ -198,8 +198,8 @@ class _Found(Exception):
     """Carries the name of the first module; stops the forward pass there."""
 
 
-def _first_module(visual: nn.Module, size: tuple[int, int]) -> str | None:
-    """Name of the leaf module that takes the image itself; None if something else is done to the image first."""
+def _first_module(visual: nn.Module, size: tuple[int, int]) -> str:
+    """Name of the leaf module that takes the image itself; empty if something else is done to the image first."""
     image = torch.zeros(1, 3, *size)
 
     def stop(name: str) -> Callable[..., None]:
@@ -214,11 +214,11 @@ def _first_module(visual: nn.Module, size: tuple[int, int]) -> str | None:
         with torch.inference_mode():
             visual(image)
     except _Found as found:
-        return str(found) or None
+        return str(found)
     finally:
         for handle in handles:
             handle.remove()
-    return None
+    return ""
 
 
 _NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import nn
 
-from reward_designers.vlm import lowering
 from reward_designers.vlm.lowering import AttentionPool, Float32, RawConvolution, fold_normalization
 from reward_designers.vlm.models import open_clip
 from reward_designers.vlm.network import ImageTower
@@ -138,7 +137,7 @@ def test_images_that_are_changed_first_are_normalised_plainly(frames):
 
 
 def test_attention_pooling_equals_open_clips(rng):
-    pool = lowering.AttentionPool2d(3, 64, 4, 16).requires_grad_(False)
+    pool = open_clip.modified_resnet.AttentionPool2d(3, 64, 4, 16).requires_grad_(False)
     features = torch.from_numpy(rng.normal(size=(5, 64, 3, 3)).astype(np.float32))
     with torch.inference_mode():
         expected = pool(features)

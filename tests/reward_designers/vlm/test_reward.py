@@ -12,7 +12,10 @@ import pytest
 
 import envs
 from reward_designers.base import RewardError, RewardFn, Transition, encode, evaluate, total
+from reward_designers.checker import check_reward
 from reward_designers.vlm.reward import VLMReward
+
+from .conftest import pictures
 
 GOAL, BASELINE = ("a humanoid robot kneeling",), ("a humanoid robot",)
 
@@ -122,6 +125,17 @@ def test_several_prompts_are_averaged_then_used(make):
     one, other = make("a robot standing"), make("a robot kneeling")
     both = make(("a robot standing", "a robot kneeling"))
     np.testing.assert_allclose(both._goal, (one._goal + other._goal) / 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+def test_it_keeps_every_law(make, precision, alpha, rng):
+    """From raw frames, so the encoder is held to the laws as well; some frames come twice."""
+    frames = pictures(16)[rng.integers(0, 16, 24)]
+    n = len(frames)
+    batch = Transition({}, np.zeros((n, 2)), {"frame": frames}, np.zeros(n, bool), np.arange(n) % 5 == 0)
+    report = check_reward(make(alpha=alpha, precision=precision), batch, rtol=1e-5)
+    assert set(report.skipped) == {"total", "episodes"}  # one component, Markov
 
 
 def test_save_and_load(make, frames, tmp_path):

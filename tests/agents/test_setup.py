@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,11 @@ def test_old_python_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "python3.12" else None)
     assert setup.main([]) == 1
     assert "3.11 or later is needed: run `python3.12 -m agents.setup`" in capsys.readouterr().err
+
+
+def test_old_python_can_read_the_script_at_all() -> None:
+    """Else it would die of a SyntaxError before it can say so."""
+    ast.parse(Path(setup.__file__).read_text(), feature_version=(3, 8))
 
 
 def test_unknown_extra_lists_the_extras(capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,7 +176,7 @@ class Display:
         elif (now := time.monotonic()) - self._printed >= self._seconds:
             self._printed = now
             rate = (steps - self._start) / max(now - self._began, 1e-9)
-            left = time.strftime("%H:%M:%S", time.gmtime((self._total - steps) / rate)) if rate > 0 else "?"
+            left = time.strftime("%H:%M:%S", time.gmtime(max(self._total - steps, 0) / rate)) if rate > 0 else "?"
             shown = "".join(f", {name} {value}" for name, value in self._values.items())
             print(f"{steps:,}/{self._total:,} steps, {rate:,.0f} fps{shown}, {left} left", file=sys.stderr, flush=True)
 

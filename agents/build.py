@@ -180,7 +180,8 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     from stable_baselines3.common.preprocessing import is_image_space
     from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
-    from agents.sb3 import make_algorithm
+    from agents.sb3 import algorithm_class, make_algorithm
+    from reward_designers.base import unknown_name
 
     algo = config.algo
     if not isinstance(venv.action_space, gym.spaces.Box) and algo.name not in ON_POLICY:
@@ -189,6 +190,9 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     pictures = is_image_space(space)
     if pictures and policy is None:
         policy = "CnnLstmPolicy" if algo.name == "recurrent_ppo" else "CnnPolicy"
+    aliases = algorithm_class(algo.name).policy_aliases
+    if policy is not None and policy not in aliases:
+        raise ValueError(unknown_name("policy", policy, aliases))
     normalize_obs = bool(algo.normalize_obs) and not pictures and isinstance(space, gym.spaces.Box | gym.spaces.Dict)
     env: VecEnv = venv
     if normalize_obs or algo.normalize_reward:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
+
+from omegaconf import MISSING
 
 from agents.config import Command, kind, options
 from reward_designers.base import unknown_name
@@ -47,6 +50,7 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
     """
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` ends quietly
         print(help_text(command, name, description))
         return
     try:
@@ -71,6 +75,8 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
                 config.run_dir = context.runtime.output_dir
             task(config, frozenset(text.lstrip("+").partition("=")[0] for text in context.overrides.task))
         except UsageError as error:
+            if "HYDRA_FULL_ERROR" in os.environ:
+                raise
             if not sweeps:
                 fail(error)
             print(f"error: {error}", file=sys.stderr)
@@ -84,7 +90,7 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
 
     hydra.main(version_base="1.3", config_path=None, config_name=name)(job)()
     if failed:
-        fail(f"{len(failed)} jobs failed: {'; '.join(failed)}", code=1)
+        fail(f"{len(failed)} of the jobs failed: {'; '.join(failed)}", code=1)
 
 
 def compose(command: Command, name: str, arguments: Sequence[str]) -> Any:
@@ -266,44 +272,35 @@ def help_text(command: Command, name: str, description: str) -> str:
     for group, choices in command.groups.items():
         default = command.defaults[group]
         text = f"{', '.join(choices)}  (default: {default})"
-        lines += textwrap.wrap(text, 110, initial_indent=f"{group + '=':<24}", subsequent_indent=" " * 24)
+        lines += textwrap.wrap(text, 118, initial_indent=f"{group + '=':<34}", subsequent_indent=" " * 34)
     lines += [""] if command.groups else []
     lines += _option_lines(command.config, "")
     for group, choices in command.groups.items():
         shown: set[str] = set()
         for choice, node in choices.items():
             rows = {key: f for key, f in options(node).items() if key not in shown}
-            if not rows:
-                continue
-            if group == "env":
-                lines += ["", "env, any"]
-            else:
+            if rows:
+                same = all(type(other) is type(node) for other in choices.values())
                 doc = (type(node).__doc__ or "").splitlines()[0]
-                lines += ["", f"{group}={choice}: {doc}"]
-            lines += _option_lines(node, f"{group}.", skip=shown)
-            shown |= set(rows)
+                lines += ["", f"{group}: {doc}" if same else f"{group}={choice}: {doc}"]
+                lines += _option_lines(node, f"{group}.", skip=shown)
+                shown |= set(rows)
     lines += ["", "Several values separated by commas and -m run one job for each: -m seed=0,1,2 algo=ppo,sac"]
     lines += ["Hydra's own options: --hydra-help; print the composed config: --cfg job"]
     return "\n".join(lines)
 
 
-def _option_lines(config: Any, prefix: str, skip: set[str] = frozenset()) -> list[str]:  # type: ignore[assignment]
+def _option_lines(config: Any, prefix: str, skip: Set[str] = frozenset()) -> list[str]:
     lines = []
     for key, f in options(config).items():
         if key in skip:
             continue
-        default = getattr(config, key) if key in getattr(config, "__dict__", {}) else f.default
-        text = f.metadata["help"]
+        text, default = f.metadata["help"], f.default
         if isinstance(default, Enum):
             default = default.name
-        if (
-            default is not None
-            and not is_dataclass(default)
-            and repr(default) not in ("'???'",)
-            and "MISSING" not in repr(default)
-        ):
-            text += f"  [{default}]"
-        lines += textwrap.wrap(text, 110, initial_indent=f"  {prefix + key + '=':<22}", subsequent_indent=" " * 24)
+        if isinstance(default, bool | int | float | str) and default != MISSING:
+            text += f"  [{str(default).lower() if isinstance(default, bool) else default}]"
+        lines += textwrap.wrap(text, 118, initial_indent=f"  {prefix + key + '=':<32}", subsequent_indent=" " * 34)
     return lines
 
 

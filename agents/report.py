@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.cli import UsageError, fail
 from agents.runs import RunDir, read_progress, write_text
 
 STEP = "time/total_timesteps"
@@ -152,5 +153,8 @@ def _video(run: RunDir) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m agents.report RUN_DIR")
-    print(write_report(RunDir.open(sys.argv[1])))
+        fail("usage: python -m agents.report RUN_DIR")
+    try:
+        print(write_report(RunDir.open(sys.argv[1])))
+    except UsageError as error:
+        fail(error)

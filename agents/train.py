@@ -77,6 +77,9 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
 
     _check_env(config)
     config = resolve(config)
+    if _reward_name(config) == "custom":
+        with explained():
+            make_reward(config)  # mistakes in it are told before anything is written
     name = "_".join(str(part) for part in (config.env.id or config.env.name, config.task, _reward_name(config)) if part)
     run = RunDir.create(config.run_dir, name.replace("/", "-"))
     with run.lock():
@@ -117,14 +120,11 @@ class Session:
 
             config, run = self.config, self.directory
             total = config.total_timesteps or 0
-            latest = (
-                find_checkpoint(self.checkpoint or run.checkpoints)
-                if resume and any(run.checkpoints.iterdir())
-                else None
-            )
-            start = steps_of(latest) if latest else 0
-            if latest is not None:
+            latest, start = None, 0
+            if resume and any(run.checkpoints.iterdir()):
+                latest = find_checkpoint(self.checkpoint or run.checkpoints)
                 read_checkpoint(latest)  # is it good? before anything is changed
+                start = steps_of(latest)
         if start >= total:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
             return run
@@ -154,7 +154,8 @@ class Session:
                 state = "interrupted"
         except RewardError as error:
             state, failure = "failed", located(error)
-            checkpoints.flush()
+            with told():
+                checkpoints.flush()
         except (CheckpointError, OSError, GLError) as error:
             if not between.began:
                 raise UsageError(str(error)) from error
@@ -301,20 +302,19 @@ def explained() -> Iterator[None]:
         yield
     except RewardError as error:
         raise UsageError(located(error)) from error
-    except (ValueError, ImportError, OSError, CheckpointError) as error:
-        raise UsageError(str(error)) from error
-    except GLError as error:
+    except (ValueError, ImportError, OSError, CheckpointError, GLError) as error:
         raise UsageError(str(error)) from error
 
 
 @contextmanager
 def told() -> Iterator[None]:
     """What cannot be saved or drawn at the very end is told, and does not hide what happened before."""
+    from agents.checkpoint_files import CheckpointError
     from envs.gl import GLError
 
     try:
         yield
-    except (OSError, ValueError, GLError) as error:
+    except (OSError, ValueError, CheckpointError, GLError) as error:
         print(f"warning: not everything could be saved: {error}", file=sys.stderr)
 
 
@@ -373,6 +373,8 @@ def _check_device(device: str) -> None:
         raise UsageError(f"device={device}: expected auto, cpu, cuda or cuda:N") from error
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device={device}: torch {torch.__version__} finds no GPU; use device=cpu")
+    if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"device={device}: there are {torch.cuda.device_count()} GPUs, counted from 0")
 
 
 def _reward_name(config: TrainConfig) -> str:

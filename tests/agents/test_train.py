@@ -206,7 +206,7 @@ def test_sweeps_run_each_job_in_its_own_folder_and_survive_a_bad_one(tmp_path):
     code, said = finish(command(*arguments, f"run_dir={tmp_path / 'sweep'}"))
     assert code == 1
     assert "'balncing'. Did you mean 'balancing'" in said
-    assert "1 jobs failed: task=balncing" in said
+    assert "1 of the jobs failed: task=balncing" in said
     for task in ("balancing", "upright"):
         run = RunDir(tmp_path / "sweep" / f"task={task}")
         assert run.read_summary()["state"] == "finished"

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.tiny_clip.degrees import COMBINED
-
 
 @dataclass(frozen=True)
 class Proposition:
@@ -137,6 +135,10 @@ arms_down: with its arms down; with its arms hanging down
 arms_front: with its arms in front; with arms stretched forward
 on_hips: with its hands on its hips; with both hands on hips | hands on its hips
 crossed: with its arms crossed; with crossed arms; with arms folded on the chest | with folded arms
+kneeling_arms_up: kneeling with both arms raised; on its knees with its arms up
+sitting_arms_up: sitting with both arms raised; seated with its arms up
+standing_arms_down: standing with its arms down; standing with arms hanging down
+standing_arms_out: standing with its arms out to the sides; standing in a T pose
 moving: running forward; running; walking forward; walking; taking a step; moving forward
 """
 
@@ -234,21 +236,8 @@ def _seen(*species: str, also: tuple[str, ...] = ()) -> Proposition:
 
 _ROBOTS = ("humanoid", "hopper", "walker", "cheetah", "ant")
 
-
-def _combined(single: list[Proposition]) -> list[Proposition]:
-    """As in "kneeling with its arms down", from what is said of posture and arms alone."""
-    said = {p.name: p.phrases for p in single}
-    return [
-        Proposition(
-            ("humanoid",), f"{posture} {arms}", tuple(f"{p} {a}" for p in said[posture][:3] for a in said[arms][:2])
-        )
-        for posture, arms in COMBINED
-    ]
-
-
 PROPOSITIONS = (
     *_read(_HUMANOID, "humanoid"),
-    *_combined(_read(_HUMANOID, "humanoid")),
     *_read(_PLANAR + _HOP, "hopper"),
     *_read(_PLANAR + _STRIDE, "walker"),
     *_read(_CHEETAH, "cheetah"),

@@ -21,7 +21,6 @@ from scipy.stats import spearmanr
 
 import envs
 from agents.tiny_clip.captions import PROPOSITIONS, Proposition, plain, unseen, vocabulary
-from agents.tiny_clip.degrees import ARMS
 from agents.tiny_clip.frames import Shard
 from envs.task import Task
 from reward_designers.vlm.encoder import ClipEncoder
@@ -30,6 +29,7 @@ from reward_designers.vlm.models import ClipModel, load
 POSTURES: tuple[str, ...]
 POSTURES = ("standing", "kneeling", "splits", "one_leg", "sitting", "crouching", "all_fours", "bending_forward")
 POSTURES += ("on_back", "on_front", "on_side", "upside_down")
+ARMS = ("both_arms_up", "one_arm_up", "arms_out", "arms_down", "arms_front", "on_hips", "crossed")
 OTHER_TASKS = {
     "hopper": ("Hopper", "standing"),
     "pendulum": ("InvertedPendulum", "upright"),
@@ -49,7 +49,7 @@ class Seen:
     def __init__(self, model: ClipModel, shards: dict[str, Shard]) -> None:
         encoder = ClipEncoder(model, batch_size=64)
         self.model = model
-        self.frames = {name: encoder(np.asarray(shard.frames)).astype(np.float32) for name, shard in shards.items()}
+        self.frames = {name: encoder(np.array(shard.frames)).astype(np.float32) for name, shard in shards.items()}
 
     def cosine(self, species: str, captions: list[str]) -> np.ndarray:
         """(n frames, n captions)."""
@@ -97,10 +97,10 @@ def fitness(task: Task, shard: Shard) -> np.ndarray:
 
 
 def simulator_arrays(shard: Shard, names: set[str]) -> dict[str, np.ndarray]:
-    """MuJoCo's arrays in these states by name, (n, ...) each; CartPole has only its observation."""
+    """MuJoCo's arrays in these states by name, (n, ...) each; CartPole has only its state."""
     f = shard.features
     if f.model is None:
-        return {"obs": f.qpos}
+        return dict.fromkeys(names, f.qpos)
     data = mujoco.MjData(f.model)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for qpos in f.qpos:
@@ -318,7 +318,8 @@ than a rank where fitness is 0 or 1, as for the poles.
 - Anything that is not one of these bodies on its floor.
 
 ## Combinations never trained
-Picked among {len(ARMS)} captions that differ in the arms.
+Picked among {len(ARMS)} captions that differ in the arms, on frames of postures and arms that training never shows
+together. (The caption of kneeling with both arms raised was said in training, but was never true.)
 
 {table(["caption", "frames", "accuracy", "chance"], tables["combinations"])}
 

@@ -9,14 +9,6 @@ import numpy as np
 from agents.tiny_clip.features import Features
 from agents.tiny_clip.grades import all_of, bump, ramp
 
-HELD_OUT = {("kneeling", "both_arms_up"), ("sitting", "crossed"), ("splits", "on_hips"), ("lotus", "one_arm_up")}
-"""Postures and arms of the Humanoid that training never shows together, nor names together."""
-
-ARMS = ("both_arms_up", "one_arm_up", "arms_out", "arms_down", "arms_front", "on_hips", "crossed")
-_POSTURES = ("standing", "kneeling", "sitting")
-COMBINED = tuple((p, a) for p in _POSTURES for a in ARMS if (p, a) not in HELD_OUT)
-"""Postures and arms with a caption of both."""
-
 
 def degrees(species: str, f: Features) -> dict[str, np.ndarray]:
     """Degrees of every proposition about this kind of body.
@@ -130,7 +122,7 @@ def humanoid(f: Features) -> dict[str, np.ndarray]:
         ramp(u, 0.0, 0.8),
         both(lambda s: 1 - ramp(foot[s][:, 2], 0.1, 0.3)),
     )
-    found = {
+    return {
         "standing": standing,
         "kneeling": kneeling,
         "lotus": lotus,
@@ -168,9 +160,12 @@ def humanoid(f: Features) -> dict[str, np.ndarray]:
         "arms_front": both(in_front),
         "on_hips": arms_hips,
         "crossed": arms_crossed,
+        "kneeling_arms_up": all_of(kneeling, arms_up),
+        "sitting_arms_up": all_of(sitting, arms_up),
+        "standing_arms_down": all_of(standing, both(down)),
+        "standing_arms_out": all_of(standing, both(sideways)),
         "moving": all_of(standing, ramp(feet_apart, 0.15, 0.6)),  # a stride: speed is not to be seen in a frame
     }
-    return found | {f"{posture} {arms}": all_of(found[posture], found[arms]) for posture, arms in COMBINED}
 
 
 def _legged(f: Features, tall: float, up: np.ndarray, pitch_forward: np.ndarray) -> dict[str, np.ndarray]:

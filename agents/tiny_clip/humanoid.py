@@ -5,13 +5,17 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from agents.tiny_clip.degrees import ARMS, HELD_OUT, degrees
+from agents.tiny_clip.degrees import degrees
 from agents.tiny_clip.features import Features, geoms_of, lowest_point
 
 POSTURES = (
     *("standing", "kneeling", "lotus", "splits", "one_leg", "sitting", "crouching", "all_fours", "bending_forward"),
     *("on_back", "on_front", "on_side", "leaning_back", "leaning_side", "upside_down", "legs_apart"),
 )
+ARMS = ("both_arms_up", "one_arm_up", "arms_out", "arms_down", "arms_front", "on_hips", "crossed", "any")
+HELD_OUT = {("kneeling", "both_arms_up"), ("sitting", "crossed"), ("splits", "on_hips"), ("lotus", "one_arm_up")}
+"""Postures and arms that training frames never combine."""
+
 _WEIGHT = {"standing": 4.0, "kneeling": 3.0, "lotus": 2.0, "splits": 2.0, "one_leg": 2.0, "all_fours": 1.0}
 _ITERATIONS = 15  # of each search
 _ARM_JOINTS = 6  # the last six joints of the model
@@ -34,7 +38,7 @@ class Poses:
         self.robot = geoms_of(model)
         self.postures = {name: self._search(name, slice(0, None), restarts, samples) for name in POSTURES}
         arms = slice(17 - _ARM_JOINTS, 17)
-        self.arms = {name: self._search(name, arms, restarts, samples) for name in ARMS}
+        self.arms = {name: self._search(name, arms, restarts, samples) for name in ARMS if name != "any"}
         weights = np.array([_WEIGHT.get(name, 1.0) for name in POSTURES])
         self._posture_odds = weights / weights.sum()
 
@@ -42,7 +46,7 @@ class Poses:
         """One pose, (nq,), and whether it combines what training never sees together (only if ``test``)."""
         while True:
             posture = POSTURES[self.rng.choice(len(POSTURES), p=self._posture_odds)]
-            arms = (*ARMS, "any")[self.rng.integers(len(ARMS) + 1)]
+            arms = ARMS[self.rng.integers(len(ARMS))]
             if test and self.rng.random() < 0.2:
                 posture, arms = sorted(HELD_OUT)[self.rng.integers(len(HELD_OUT))]
             held_out = (posture, arms) in HELD_OUT

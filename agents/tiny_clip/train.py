@@ -1,6 +1,6 @@
 """Make the embedded tiny CLIP: draw frames, train, write ``assets/tiny_clip`` with its data card.
 
-    python -m agents.tiny_clip.train                       # about 30 CPU-minutes, one thread
+    python -m agents.tiny_clip.train                       # about 20 CPU-minutes, one thread
     python -m agents.tiny_clip.train --quick --out /tmp/tiny_clip --work /tmp/work   # a minute; tests use it
 
 Interrupt it at any time and run the same command again: shards of frames are kept, training goes on from the last
@@ -44,7 +44,7 @@ class Settings:
 
     train: int = 40_000
     test: int = 5_000
-    epochs: int = 12
+    epochs: int = 6
     batch: int = 64
     rate: float = 2e-3
     foreign: float = 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import gymnasium as gym
@@ -10,12 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from agents.tiny_clip import bodies, captions, train
+import envs
+from agents.tiny_clip import bodies, captions, frames, train
+from agents.tiny_clip.card import write_card
 from agents.tiny_clip.degrees import degrees
 from agents.tiny_clip.features import Features, lowest_point
 from agents.tiny_clip.frames import SHARES, SPECIES
 from agents.tiny_clip.grades import all_of, bump, ramp
-from agents.tiny_clip.model import Words, build, encode_text
+from agents.tiny_clip.model import CONFIG, Words, build, encode_text
+from reward_designers.assets import asset
 
 
 def grades_of(species: str, *qpos: np.ndarray) -> dict[str, np.ndarray]:
@@ -136,6 +140,22 @@ def test_captions_stay_within_the_vocabulary_and_unseen_ones_do_not_repeat_them(
     assert {"kneeling", "lotus", "humanoid", "pole", "hopper"} <= known
 
 
+def test_the_shipped_model_is_the_one_that_this_script_makes():
+    folder = asset("tiny_clip")
+    assert (folder / "vocabulary.txt").read_text().split() == captions.vocabulary()
+    assert json.loads((folder / "open_clip_config.json").read_text()) == CONFIG
+    made_by = f"({train.Settings().train} frames, {train.Settings().epochs} epochs, seed {train.Settings().seed})"
+    assert made_by in (folder / "README.md").read_text()
+
+
+def test_frames_are_the_same_whenever_they_are_drawn(tmp_path):
+    first, again = (frames.load_or_make(tmp_path / name, "pendulum", "test", 30, seed=3) for name in ("a", "b"))
+    np.testing.assert_array_equal(first.frames, again.frames)
+    np.testing.assert_array_equal(first.truth, again.truth)
+    other = frames.load_or_make(tmp_path / "a", "pendulum", "train", 30, seed=3)
+    assert (other.frames != first.frames).any()
+
+
 def test_text_cut_short_is_encoded_as_open_clip_does_and_strange_words_say_little():
     words = Words()
     model = build(words, seed=0).eval()
@@ -178,8 +198,15 @@ def test_interrupted_training_ends_with_the_same_weights_and_writes_a_loadable_m
     from reward_designers.vlm.models import load
 
     clip = load(str(tmp_path / "model"), precision="fp32")
-    frames = data.take(np.arange(4))
-    expected = train.encode_images(whole, torch.from_numpy(frames), bf16=False).detach().numpy()
-    np.testing.assert_allclose(ClipEncoder(clip)(frames), expected, atol=0.02)  # stored in fp16
+    pictures = data.take(np.arange(4))
+    expected = train.encode_images(whole, torch.from_numpy(pictures), bf16=False).detach().numpy()
+    np.testing.assert_allclose(ClipEncoder(clip)(pictures), expected, atol=0.02)  # stored in fp16
     assert clip.vocabulary == frozenset(captions.vocabulary())
     assert (tmp_path / "model" / "model.safetensors").stat().st_size < 10e6
+
+    held_out = train.load_split("test", settings.test, settings.seed, tmp_path / "frames")
+    write_card(tmp_path / "model", held_out.shards, settings, log=lambda text: None)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "not evidence about zero-shot CLIP" in card
+    for task in envs.tasks("Humanoid").keys() - {"running"}:
+        assert f"| Humanoid {task} |" in card

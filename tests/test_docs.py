@@ -26,6 +26,13 @@ def blocks(page: Path, language: str) -> list[tuple[int, str]]:
     return [(text.count("\n", 0, match.start(1)) + 1, match[1]) for match in found]
 
 
+def write_file(code: str) -> None:
+    """A block that begins with a comment such as `# my_reward.py` is that file."""
+    if file := re.match(r"# ([\w/]+\.(?:py|yaml))\n", code):
+        Path(file[1]).parent.mkdir(parents=True, exist_ok=True)
+        Path(file[1]).write_text(code)
+
+
 def anchors(page: Path) -> set[str]:
     """The names that GitHub gives to a page's headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
@@ -36,16 +43,12 @@ def anchors(page: Path) -> set[str]:
     "page", [p for p in PAGES if blocks(p, "python")], ids=lambda page: str(page.relative_to(ROOT))
 )
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one namespace, top to bottom, as a reader would paste them; tracebacks point into the page.
-
-    A block that begins with a comment such as `# my_reward.py` is that file, too.
-    """
+    """In one namespace, top to bottom, as a reader would paste them; tracebacks point into the page."""
     monkeypatch.chdir(tmp_path)
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", module)
     for line, code in blocks(page, "python"):
-        if file := re.match(r"# (\w+\.py)\n", code):
-            Path(file[1]).write_text(code)
+        write_file(code)
         exec(compile("\n" * (line - 1) + code, str(page), "exec", dont_inherit=True), vars(module))
 
 
@@ -74,7 +77,10 @@ def commands(page: Path, module: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_commands_have_options_that_exist(page: Path) -> None:
+def test_commands_have_options_that_exist(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _, code in blocks(page, "yaml"):
+        write_file(code)
     for arguments in commands(page, "agents.train"):
         prepared = prepare([a for a in arguments if a != "--help"], TRAIN)
         given = dict(a.split("=", 1) for a in prepared if "=" in a and not a.startswith("hydra"))

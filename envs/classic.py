@@ -10,7 +10,6 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
-from envs.mujoco.measures import at_least
 from envs.task import Field, Task
 from reward_designers.base import Components, EpisodeMemory, FunctionReward, RewardFn, Transition
 
@@ -124,7 +123,7 @@ BALANCING = Task(
     arrays=ARRAYS,
     fitness=FunctionReward(upright),
     fitness_unit="1",
-    success=at_least(1.0, upright),
+    success=1.0,
     max_episode_steps=500,
     env_kwargs={"render_mode": "rgb_array"},  # CartPole draws itself, at once when asked and not before
     reward=CartPole,
@@ -140,7 +139,7 @@ UPRIGHT = Task(
     arrays=ARRAYS,
     fitness=FunctionReward(upright),
     fitness_unit="1",
-    success=at_least(1.0, upright),
+    success=1.0,
     max_episode_steps=200,
     env_kwargs={"render_mode": "rgb_array"},
     reward=_upright_reward,

@@ -67,14 +67,8 @@ class _Row:
 
     def __init__(self, rows: Rows, row: int, readers: Mapping[str, Reader]):
         self.arrays = {name: array[row, ...] for name, array in rows.items()}
-        self._live = [(self.arrays[name], source) for name, source in readers.items() if not callable(source)]
-        self._asked = [(self.arrays[name], source) for name, source in readers.items() if callable(source)]
-
-    def copy(self) -> None:
-        for target, source in self._live:
-            target[...] = source
-        for target, ask in self._asked:
-            target[...] = ask()
+        self.live = [(self.arrays[name], source) for name, source in readers.items() if not callable(source)]
+        self.asked = [(self.arrays[name], source) for name, source in readers.items() if callable(source)]
 
 
 class Expose(gym.Wrapper, RecordConstructorArgs):
@@ -147,18 +141,13 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
         if getattr(self.unwrapped, "data", None) is not self._data:  # it has compiled another model
             self._find_readers()
             self.bind(*self._bound)
-        self._latest = self._initial
-        self._initial.copy()
-        if self._frame_at_reset:
-            self._draw()
+        self._copy(self._initial, self._frame_at_reset)
         return result
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, then copy the successor state."""
         result = self.env.step(action)
-        self._latest = self._successors[self._turn[0]]
-        self._latest.copy()
-        self._draw()
+        self._copy(self._successors[self._turn[0]], True)
         return result
 
     def _find_readers(self) -> None:
@@ -169,13 +158,17 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
                 raise ValueError(unknown_name(f"state array of {self.env}", name, [*readers, "frame"]))
         self._readers = {name: readers[name] for name in self._names if name != "frame"}
 
-    def _draw(self) -> None:
-        if "frame" in self._latest.arrays:
+    def _copy(self, row: _Row, frame: bool) -> None:
+        self._latest = row
+        for target, source in row.live:
+            target[...] = source
+        for target, ask in row.asked:
+            target[...] = ask()
+        if self._frame_size is not None and frame and "frame" in row.arrays:
             from envs.rendering import frame_of
 
-            assert self._frame_size is not None
             height, width = self._frame_size
-            frame_of(self.env, height=height, width=width, out=self._latest.arrays["frame"], **self._render)
+            frame_of(self.env, height=height, width=width, out=row.arrays["frame"], **self._render)
 
 
 class StateTracker:
@@ -286,7 +279,7 @@ class StateTracker:
             restarting: ``(num_envs,)`` bool, environments that were reset instead of stepped.
         """
         rows = self._rows[self._turn[0]]
-        if restarting is not None and restarting.any():
+        if restarting is not None and np.count_nonzero(restarting):
             self._restart(rows, restarting)
         self._next_state = self._make_state(_named(next_obs), rows, self._fields, frame=True)
         state = self._state

@@ -180,7 +180,7 @@ def _customized(task: Task, max_episode_steps: int | None, kwargs: dict[str, Any
         max_episode_steps=task.max_episode_steps if max_episode_steps is None else max_episode_steps,
         reward=reward,
         fitness=_with_params(task.fitness, options),
-        success=_with_params(task.success, options) if task.success else None,
+        success=_with_params(task.success, options) if isinstance(task.success, FunctionReward) else task.success,
     )
 
 

@@ -70,10 +70,13 @@ class Scorer:
     ):
         self.reward = None if reward is None else as_reward(reward)
         self.measures: dict[str, FunctionReward] = {}
+        self._threshold: float | None = None
         if task and envs:
             self.measures["fitness"] = task.fitness
-            if task.success:
+            if isinstance(task.success, FunctionReward):
                 self.measures["success"] = task.success
+            else:
+                self._threshold = task.success
         self._truth = _Truth(self.measures)
         consumers = [*([self.reward] if self.reward else []), *self.measures.values()]
         self.tracker = StateTracker(
@@ -96,7 +99,12 @@ class Scorer:
 
     def measure(self, t: Transition) -> dict[str, np.ndarray]:
         """The ground truth of each transition by name, each ``(n,)``."""
-        return evaluate(self._truth, t) if self.measures else {}
+        if not self.measures:
+            return {}
+        measures = evaluate(self._truth, t)
+        if self._threshold is not None:
+            measures["success"] = (measures["fitness"] >= self._threshold).astype(np.float64)
+        return measures
 
     def advance(self, obs: Any, restarted: np.ndarray) -> None:
         """Go on to the next step; rows in ``restarted`` began a new episode at ``obs``."""

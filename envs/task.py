@@ -60,8 +60,8 @@ class Task:
         fitness: The ground truth of one step, a function of fields like any reward. An episode's fitness is the sum
             over its steps divided by `max_episode_steps`, so that ending early never pays.
         fitness_unit: The unit of `fitness`.
-        success: Ground truth of one step as a bool, or None. An episode succeeds if it holds for half of
-            `max_episode_steps` (VLM-RM's criterion).
+        success: Ground truth of one step: the fitness that makes it a success, a function that returns a bool, or
+            None. An episode succeeds if it holds for half of `max_episode_steps` (VLM-RM's criterion).
         max_episode_steps: Time limit.
         env_kwargs: For ``gymnasium.make``, such as ``terminate_when_unhealthy=False``.
         terminates: False if an episode goes on to its time limit, whatever the environment says.
@@ -79,7 +79,7 @@ class Task:
     fitness: FunctionReward
     fitness_unit: str
     max_episode_steps: int
-    success: FunctionReward | None = None
+    success: float | FunctionReward | None = None
     arrays: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     env_kwargs: Mapping[str, Any] = field(default_factory=dict)
     terminates: bool = True

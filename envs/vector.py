@@ -51,6 +51,7 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
         mode = getattr(inner, "autoreset_mode", None) or env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._autoreset = AutoresetMode(mode)
         self._restarting = np.zeros(env.num_envs, bool)
+        self._none = np.zeros(env.num_envs, bool)
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset all environments, or those in ``options["reset_mask"]``."""
@@ -67,19 +68,19 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
         obs, env_reward, terminated, truncated, infos = self.env.step(actions)
         done = terminated | truncated
         current = successors = self._observations.batch(obs)
-        restarted = reset_only = np.zeros_like(done)
-        if self._autoreset == AutoresetMode.SAME_STEP and done.any():
+        restarted = reset_only = self._none
+        if self._autoreset == AutoresetMode.NEXT_STEP:
+            restarted = reset_only = self._restarting
+            self._restarting = done
+        elif self._autoreset == AutoresetMode.SAME_STEP and np.count_nonzero(done):
             successors = self._observations.replace(current, done, infos["final_obs"][done])
             restarted = done
-        elif self._autoreset == AutoresetMode.NEXT_STEP:
-            restarted, self._restarting = self._restarting, done
-            reset_only = restarted
         t = self.scorer.tracker.step(np.asarray(actions), successors, terminated, truncated, reset_only)
         scores = self.scorer.score(t, env_reward)
         self.scorer.advance(current, restarted)
         given = {"env_reward": env_reward, **scores.measures}
         reward, components = scores.reward, scores.components
-        if reset_only.any():  # no transition took place there
+        if np.count_nonzero(reset_only):  # no transition took place there
             reward = np.where(reset_only, 0.0, reward)
             components = {name: np.where(reset_only, 0.0, values) for name, values in components.items()}
             given = {name: np.where(reset_only, 0.0, values) for name, values in given.items()}

@@ -13,7 +13,7 @@ import numpy as np
 
 from envs.mujoco import rewards
 from envs.mujoco.humanoid import FIELDS
-from envs.mujoco.measures import at_least, grade, together
+from envs.mujoco.measures import grade, together
 from envs.rendering import VLM_RM_HUMANOID
 from envs.task import Task
 from reward_designers.base import FunctionReward
@@ -159,7 +159,7 @@ def _task(fitness: Callable[..., np.ndarray], text: str, prompt: str) -> Task:
         fields=FIELDS,
         fitness=FunctionReward(fitness),
         fitness_unit="1",
-        success=at_least(SUCCESS, fitness),
+        success=SUCCESS,
         max_episode_steps=100,
         env_kwargs={"terminate_when_unhealthy": False},
         reward=rewards.Humanoid,

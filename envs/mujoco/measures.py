@@ -1,9 +1,6 @@
-"""Ground truth that several tasks share: grades between 0 and 1, displacement, thresholds."""
+"""Ground truth that several tasks share: grades between 0 and 1, displacement."""
 
 from __future__ import annotations
-
-import functools
-from collections.abc import Callable
 
 import numpy as np
 
@@ -41,16 +38,3 @@ def displacement_per_second(
 def forward(timestep: float, frame_skip: int) -> FunctionReward:
     """`displacement_per_second` as a fitness."""
     return FunctionReward(displacement_per_second, {"timestep": timestep, "frame_skip": frame_skip})
-
-
-def at_least(threshold: float, fitness: Callable[..., np.ndarray] | FunctionReward) -> FunctionReward:
-    """Success where a fitness reaches ``threshold``."""
-    measure = fitness if isinstance(fitness, FunctionReward) else FunctionReward(fitness)
-    assert callable(measure.function)
-
-    @functools.wraps(measure.function)
-    def success(*args: np.ndarray, **kwargs: np.ndarray) -> np.ndarray:
-        return measure.function(*args, **kwargs) >= threshold  # type: ignore[operator]
-
-    success.__name__ = "success"
-    return FunctionReward(success, dict(measure.params))

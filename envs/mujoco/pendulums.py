@@ -8,7 +8,6 @@ import numpy as np
 
 from envs.mujoco import rewards
 from envs.mujoco.fields import Fields, coordinate, velocity
-from envs.mujoco.measures import at_least
 from envs.mujoco.model import Model
 from envs.rendering import DOUBLE_PENDULUM, PENDULUM
 from envs.task import Field, Task
@@ -43,7 +42,7 @@ BALANCING = Task(
     fields=SINGLE_FIELDS,
     fitness=FunctionReward(upright),
     fitness_unit="1",
-    success=at_least(1.0, upright),
+    success=1.0,
     max_episode_steps=1000,
     reward=rewards.InvertedPendulum,
     camera=PENDULUM,
@@ -91,7 +90,7 @@ DOUBLE_BALANCING = Task(
     fields=DOUBLE_FIELDS,
     fitness=FunctionReward(tip_up),
     fitness_unit="1",
-    success=at_least(1.0, tip_up),
+    success=1.0,
     max_episode_steps=1000,
     reward=rewards.InvertedDoublePendulum,
     camera=DOUBLE_PENDULUM,

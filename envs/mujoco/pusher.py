@@ -6,7 +6,6 @@ import numpy as np
 
 from envs.mujoco import rewards
 from envs.mujoco.fields import Fields, hinges
-from envs.mujoco.measures import at_least
 from envs.mujoco.model import Model
 from envs.task import Field, Task
 from reward_designers.base import FunctionReward
@@ -61,7 +60,7 @@ PUSHING = Task(
     fields=FIELDS,
     fitness=FunctionReward(pushing),
     fitness_unit="m",
-    success=at_least(-0.093, pushing),  # its center over the goal, a disk of 8 cm radius 4.8 cm below it
+    success=-0.093,  # its center over the goal, a disk of 8 cm radius 4.8 cm below it
     max_episode_steps=100,
     reward=rewards.Pusher,
 )

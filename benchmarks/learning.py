@@ -63,11 +63,11 @@ SMALL_BUDGET = (
     *("algo.gae_lambda=0.95", "algo.clip_range=0.2", "algo.ent_coef=0.0"),
 )
 CELLS = (
-    Cell("CartPole", "upright", 60_000),
+    Cell("CartPole", "upright", 40_000),
     Cell("InvertedPendulum", "upright", 60_000, (*SMALL_BUDGET, "algo.gamma=0.98", "algo.log_std_init=0")),
     Cell("Hopper", "standing", 100_000, (*SMALL_BUDGET, "algo.gamma=0.98", "algo.log_std_init=-1")),
-    Cell("Humanoid", "standing", 100_000, (*SMALL_BUDGET, "algo.gamma=0.95", "algo.log_std_init=-1")),
-    Cell("Humanoid", "kneeling", 100_000, (*SMALL_BUDGET, "algo.gamma=0.95", "algo.log_std_init=-1")),
+    Cell("Humanoid", "standing", 60_000, (*SMALL_BUDGET, "algo.gamma=0.95", "algo.log_std_init=-1")),
+    Cell("Humanoid", "kneeling", 60_000, (*SMALL_BUDGET, "algo.gamma=0.95", "algo.log_std_init=-1")),
 )
 
 

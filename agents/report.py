@@ -22,6 +22,8 @@ EMBEDDED_VIDEO = 3_000_000
 INK = "#010203"  # stands for the page's text colour
 COLORS = ("#3b82f6", "#f97316", "#10b981", "#a855f7", "#ef4444", "#eab308", "#06b6d4", "#ec4899")
 
+SHARE = "share of episodes"
+
 Series = dict[str, tuple[list[float], list[float]]]
 
 
@@ -75,6 +77,8 @@ def figure(series: Series, unit: str = "") -> str:
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set_xlabel("steps")
         axes.set_ylabel(unit)
+        if unit == SHARE:
+            axes.set_ylim(-0.03, 1.03)
         if len(series) > 1:
             axes.legend(frameon=False, fontsize=10, ncols=2 if len(series) > 4 else 1)
         buffer = io.StringIO()
@@ -91,7 +95,7 @@ def _figures(rows: Sequence[Mapping[str, float]]) -> list[tuple[str, str, Series
     components = sorted({name for row in rows for name in row if name.startswith("reward/")})
     wanted = [
         ("Fitness", "per step, mean of episodes", {"training": "rollout/fitness", "evaluated": "eval/fitness"}),
-        ("Success", "share of episodes", {"training": "rollout/success", "evaluated": "eval/success"}),
+        ("Success", SHARE, {"training": "rollout/success", "evaluated": "eval/success"}),
         ("Reward", "sum over an episode", {"training": "rollout/ep_rew_mean", "evaluated": "eval/reward"}),
         ("Reward by component", "sum over an episode", {name.removeprefix("reward/"): name for name in components}),
         ("The environment's own reward", "sum over an episode", {"training": "rollout/env_reward"}),

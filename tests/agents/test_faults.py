@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import agents.checkpoint as checkpoint
+from agents import checkpoint_files
 from agents.cli import UsageError
 from agents.runs import RunDir, read_progress
 from agents.train import train
@@ -153,22 +154,21 @@ def test_a_damaged_checkpoint_is_named_and_kept(tmp_path):
 
 
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch, capsys):
-    write, written = checkpoint.write_checkpoint, []
+    write = checkpoint_files._write
 
-    def full(*arguments: Any, **options: Any) -> Path:
-        if len(written) >= 2:
-            raise checkpoint.CheckpointError("could not save: No space left on device")
-        written.append(write(*arguments, **options))
-        return written[-1]
+    def fill_up(folder: Path, name: str, *rest: Any) -> None:
+        if "step-384" in str(folder) and name == "torch.pt":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(folder, name, *rest)
 
-    monkeypatch.setattr(checkpoint, "write_checkpoint", full)
+    monkeypatch.setattr(checkpoint_files, "_write", fill_up)
     with pytest.raises(SystemExit) as end:
         trained(tmp_path / "run", "total_timesteps=1024", "eval_every=0", "checkpoint_every=128")
     assert end.value.code == 1
     assert "No space left on device" in capsys.readouterr().err
     monkeypatch.undo()
     run = RunDir(tmp_path / "run")
-    assert written[-1].exists()
+    assert checkpoint_files.find_checkpoint(run.checkpoints).name.endswith("step-256")
     resumed(run)
     assert run.read_summary()["state"] == "finished"
 

@@ -9,7 +9,7 @@ generators, containers of them) or known: MuJoCo's data, Gymnasium's spaces. Att
 from __future__ import annotations
 
 import types
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,6 +31,8 @@ _OPEN_MODULES = (
     "stable_baselines3.common.running_mean_std",
     "stable_baselines3.common.vec_env.stacked_observations",
 )
+_DICTS = (dict, OrderedDict, Counter)
+_DICT_TYPES = {kind.__name__: kind for kind in _DICTS}
 _SKIPPED_ATTRIBUTES = {"env", "venv", "class_attributes", "spec", "metadata", "_metadata", "_saved_kwargs"}
 _SKIPPED_ATTRIBUTES |= {"reset_infos", "_cached_spec", "_ezpickle_args", "_ezpickle_kwargs", "logger"}
 
@@ -99,6 +101,9 @@ def capture(value: Any, arrays: dict[str, np.ndarray], where: str = "") -> Node:
         return {"scalar": _store(np.asarray(value), arrays, where)}
     if isinstance(value, _PLAIN):
         return value
+    if isinstance(value, np.ndarray) and value.dtype == object:  # a table for each environment, say
+        items = [capture(item, arrays, f"{where}[{i}]") for i, item in enumerate(value.flat)]
+        return {"objects": items, "shape": list(value.shape)}
     if isinstance(value, np.ndarray):
         return {"array": _store(value, arrays, where)}
     if isinstance(value, np.random.Generator):
@@ -109,9 +114,9 @@ def capture(value: Any, arrays: dict[str, np.ndarray], where: str = "") -> Node:
         return {"space": [capture(space._np_random, arrays, where) for space in _spaces(value)]}
     if _is_mujoco(value, "MjData"):
         return {"mujoco": capture(_mujoco_arrays(value), arrays, where)}
-    if isinstance(value, dict):
+    if type(value) in _DICTS:
         items = [[capture(k, arrays, where), capture(v, arrays, f"{where}[{k!r}]")] for k, v in value.items()]
-        return {"dict": items}
+        return {"dict": items, "type": type(value).__name__}
     if isinstance(value, list | deque | tuple | set | frozenset):
         kind: str = next(k for k in ("list", "deque", "tuple", "set", "frozenset") if k in _kinds(value))
         if hasattr(value, "_fields"):
@@ -137,6 +142,11 @@ def restore(node: Node, arrays: dict[str, np.ndarray], old: Any = None) -> Any:
             old[...] = new
             return old
         return new.copy()
+    if kind == "objects":
+        objects = np.empty(node["shape"], object)
+        for i, item in enumerate(content):
+            objects.flat[i] = restore(item, arrays)
+        return objects
     if kind == "generator":
         state = restore(content, arrays)
         generator = old if isinstance(old, np.random.Generator) else None
@@ -165,11 +175,10 @@ def restore(node: Node, arrays: dict[str, np.ndarray], old: Any = None) -> Any:
         for key, value in content:
             key = restore(key, arrays)
             restored[key] = restore(value, arrays, before.get(key))
-        if isinstance(old, dict):
-            old.clear()
-            old.update(restored)
-            return old
-        return restored
+        kept = old if type(old).__name__ == node["type"] else _DICT_TYPES[node["type"]]()
+        kept.clear()
+        kept.update(restored)
+        return kept
     return _restore_sequence(node, kind, arrays, old)
 
 
@@ -190,7 +199,7 @@ def _restore_sequence(node: dict[str, Any], kind: str, arrays: dict[str, np.ndar
 
 def _store(array: np.ndarray, arrays: dict[str, np.ndarray], where: str) -> str:
     if array.dtype.hasobject:
-        raise NotCapturable(f"{where} is an array of Python objects")
+        raise NotCapturable(f"{where} is a structured array with Python objects")
     key = str(len(arrays))
     arrays[key] = array.copy()
     return key

@@ -133,8 +133,11 @@ def _unchanged_blocks(meta: dict[str, Any], block: int, previous: Path | None) -
     """The files of ``previous`` whose rows have not been written to since; by name, as in its manifest."""
     if previous is None or not previous.is_dir():
         return {}
-    manifest = _read_manifest(previous)
-    before = json.loads((previous / "state.json").read_bytes())
+    try:
+        manifest = _read_manifest(previous)
+        before = json.loads((previous / "state.json").read_bytes())
+    except (CheckpointError, OSError, ValueError):
+        return {}
     size, pos = meta["replay"]["size"], before["replay"]["pos"]
     steps = (meta["num_timesteps"] - before["num_timesteps"]) // meta["num_envs"]
     if steps >= size or before["replay"]["size"] != size:
@@ -185,13 +188,17 @@ def read_checkpoint(path: Path) -> Snapshot:
         raise CheckpointError(f"{error}. It was left as it is; {_alternative(path)}") from error
     try:
         meta = json.loads((path / "state.json").read_bytes())
-        with np.load(path / "arrays.npz", allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays = _read_arrays(path / "arrays.npz")
         tensors = torch.load(path / "torch.pt", map_location="cpu", weights_only=True)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from error
     blocks = sorted(name for name in manifest["files"] if name.startswith("replay-"))
-    return Snapshot(meta, arrays, tensors, (dict(np.load(path / name, allow_pickle=False)) for name in blocks))
+    return Snapshot(meta, arrays, tensors, (_read_arrays(path / name) for name in blocks))
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
 
 
 def verify_checkpoint(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -445,7 +446,7 @@ class FunctionReward(RewardFn):
                 value = value[key]
             given[name] = value
         result = self.function(**given)  # type: ignore[operator]
-        return dict(result) if isinstance(result, Mapping) else {self.name: result}
+        return dict(result) if type(result) is dict or isinstance(result, Mapping) else {self.name: result}
 
     def config(self) -> dict[str, Any]:
         """See `RewardFn.config`; the function is stored as an import path."""
@@ -503,7 +504,7 @@ def call(reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None) -
         raise
     except Exception as error:
         raise RewardError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
-    if not isinstance(components, Mapping) or not components:
+    if not (type(components) is dict or isinstance(components, Mapping)) or not components:
         raise RewardError(f"reward {reward.name!r} must return a dict of named components, got {components!r}")
     return components
 
@@ -526,9 +527,12 @@ def evaluate(
     components = call(reward, t, memory)
     # This runs at every step of training: one look at all components together, a closer one if anything is odd.
     n, values = len(t), tuple(components.values())
-    if all(type(array) is np.ndarray and array.shape == (n,) and array.dtype.kind in "fbiu" for array in values):
+    for array in values:
+        if type(array) is not np.ndarray or array.shape != (n,) or array.dtype.kind not in "fbiu":
+            break
+    else:
         rows = np.array(values, dtype=np.float64)  # a copy: rewards may return views of the state
-        if np.isfinite(rows).all():
+        if math.isfinite(np.vdot(rows, rows)):  # in one pass, and quietly; where squares overflow, look closer
             return dict(zip(components, rows, strict=True))
     return {
         name: _checked(array, n, f"reward {reward.name!r}, component {name!r}", num_envs or n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import Counter, defaultdict, deque
 from typing import Any
 
 import gymnasium as gym
@@ -139,6 +139,14 @@ def test_plain_values_come_back_as_they_were_and_in_place() -> None:
     np.testing.assert_array_equal(fresh["generator"].random(3), expected)
 
 
-def test_arrays_of_objects_are_refused() -> None:
-    with pytest.raises(NotCapturable, match="Python objects"):
-        capture({"table": np.array([{}, {}], dtype=object)}, {}, "memory")
+def test_tables_for_each_environment_come_back() -> None:
+    tables = np.empty(2, object)
+    tables[0], tables[1] = Counter({"door": 2}), {(1, 2): [0.5]}
+    arrays: dict[str, np.ndarray] = {}
+    back = restore(json.loads(json.dumps(capture({"seen": tables}, arrays))), arrays)["seen"]
+    assert back.dtype == object
+    assert back[0] == Counter({"door": 2})
+    assert isinstance(back[0], Counter)
+    assert back[1] == {(1, 2): [0.5]}
+    with pytest.raises(NotCapturable, match="defaultdict"):
+        capture({"seen": defaultdict(int)}, {}, "memory")

@@ -139,7 +139,11 @@ def play(reward: Any, mode: AutoresetMode = AutoresetMode.SAME_STEP, steps: int 
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
-@pytest.mark.parametrize("reward", [looks_at_successor, looks_at_both, Seeing(), Seeing(both=True)], ids=str)
+@pytest.mark.parametrize(
+    "reward",
+    [looks_at_successor, looks_at_both, Seeing(), Seeing(both=True)],
+    ids=["successor", "both", "encoded-successor", "encoded-both"],
+)
 def test_frames_are_those_of_the_transition(reward: Any, mode: AutoresetMode) -> None:
     play(reward, mode)
 

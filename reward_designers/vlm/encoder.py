@@ -81,11 +81,13 @@ class ClipEncoder(Encoder):
             return functional.normalize(torch.cat(batches), dim=-1).cpu().numpy().astype(self.dtype)
 
     def _batch(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames ``(m, H, W, 3)`` as a tensor, in bf16 filled up to the batch size."""
+        """Frames ``(m, H, W, 3)`` as a tensor on the model's device, in bf16 filled up to the batch size."""
         missing = self.batch_size - len(frames)
         if missing and self.model.images.precision != "fp32":
             frames = np.concatenate([frames, np.zeros((missing, *frames.shape[1:]), np.uint8)])
-        return torch.from_numpy(np.ascontiguousarray(frames))
+        batch = torch.from_numpy(np.ascontiguousarray(frames))
+        device = self.model.images.device
+        return batch.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else batch.to(device)
 
     def _resize(self, frames: torch.Tensor) -> torch.Tensor:
         """Frames ``(n, H, W, 3)`` at the model's size, float if they had to be resized."""
@@ -93,7 +95,7 @@ class ClipEncoder(Encoder):
         height, width = self.frame_size
         if frames.shape[1:3] == (height, width):
             return frames
-        images = frames.to(self.model.images.device).permute(0, 3, 1, 2).float()
+        images = frames.permute(0, 3, 1, 2).float()
         if self.model.resize_mode == "squash":
             target = height, width
         else:

@@ -43,7 +43,7 @@ class ImageTower(nn.Module):
         simplify_vit(visual)
         self.raw = fold_normalization(visual, size, mean, std, self.dtype)
         # open_clip's ViT ends in a bare matrix.
-        self.projection = getattr(visual, "proj", None)
+        self.projection = visual.proj if isinstance(getattr(visual, "proj", None), nn.Parameter) else None
         if self.projection is not None:
             visual.proj = None
         lower_precision(visual, self.dtype)
@@ -53,15 +53,13 @@ class ImageTower(nn.Module):
         self.to(self.device, memory_format=torch.channels_last)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """Embed frames of the tower's size: uint8, or resized ones in float32, in [0, 255]."""
+        """Embed frames of the tower's size, on its device: uint8, or resized ones in float32, in [0, 255]."""
         features = self.visual(self._images(frames))
         features = (features[0] if isinstance(features, tuple) else features).float()
         return features if self.projection is None else features @ self.projection
 
     def _images(self, frames: torch.Tensor) -> torch.Tensor:
         """What the tower's first layer takes, ``(n, 3, H', W')`` in channels-last order."""
-        if self.device.type == "cuda" and frames.device.type == "cpu":
-            frames = frames.pin_memory().to(self.device, non_blocking=True)
         if self.raw is None:
             return ((frames - self.mean) / self.std).to(self.dtype).permute(0, 3, 1, 2)
         n, height, width, channels = frames.shape

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -121,6 +123,15 @@ def test_a_centre_crop_keeps_the_aspect(encoder, frames, monkeypatch):
         np.testing.assert_array_equal(encoder(wide), encoder(frames))
     finally:
         object.__setattr__(encoder.model, "resize_mode", "squash")
+
+
+def test_compiled_towers_agree(tiny_folder, frames, monkeypatch):
+    """As far as capturing the graph; generating code for it takes a minute."""
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+    model = load(str(tiny_folder), device="cpu", precision="fp32")
+    compiled = ClipEncoder(model, compile=True)
+    assert compiled._network is not model.images
+    np.testing.assert_allclose(compiled(frames), ClipEncoder(model)(frames), atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(96, 96, 3), (2, 96, 96, 4)])

@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
 
 from reward_designers.vlm.torchvision_compat import open_clip
 
@@ -183,7 +185,8 @@ def fold_normalization(
     Returns:
         What it was replaced by; None if the tower does not begin with a plain convolution of the image.
     """
-    name = _first_module(visual, size)
+    known = isinstance(visual, (VisionTransformer, ModifiedResNet))
+    name = "conv1" if known else _sole_reader(visual, torch.zeros(1, 3, *size))
     if not name:
         return None
     conv = visual.get_submodule(name)
@@ -194,31 +197,44 @@ def fold_normalization(
     return raw
 
 
-class _Found(Exception):
-    """Carries the name of the first module; stops the forward pass there."""
+def _sole_reader(visual: nn.Module, image: torch.Tensor) -> str:
+    """Name of the leaf module that alone takes the image as it is; empty if there is no such module.
 
+    Some towers begin with parallel branches (MobileOne, MobileCLIP), others change the image first.
+    """
+    readers: list[str] = []
 
-def _first_module(visual: nn.Module, size: tuple[int, int]) -> str:
-    """Name of the leaf module that takes the image itself; empty if something else is done to the image first."""
-    image = torch.zeros(1, 3, *size)
-
-    def stop(name: str) -> Callable[..., None]:
+    def note(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            raise _Found(name if inputs and inputs[0] is image else "")
+            if inputs and inputs[0] is image:
+                readers.append(name)
 
         return hook
 
     leaves = [(name, module) for name, module in visual.named_modules() if not any(module.children())]
-    handles = [module.register_forward_pre_hook(stop(name)) for name, module in leaves]
+    handles = [module.register_forward_pre_hook(note(name)) for name, module in leaves]
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), _Uses(image) as uses:
             visual(image)
-    except _Found as found:
-        return str(found)
     finally:
         for handle in handles:
             handle.remove()
-    return ""
+    return readers[0] if len(readers) == uses.count == 1 else ""
+
+
+class _Uses(TorchFunctionMode):
+    """Counts the operations that compute something from a tensor."""
+
+    def __init__(self, tensor: torch.Tensor):
+        super().__init__()
+        self.tensor = tensor
+        self.count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        given = any(argument is self.tensor for argument in (*args, *(kwargs or {}).values()))
+        self.count += given and isinstance(result, (torch.Tensor, tuple, list)) and type(result) is not torch.Size
+        return result
 
 
 _NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d)

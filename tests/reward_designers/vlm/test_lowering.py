@@ -120,20 +120,38 @@ def test_the_mean_colour_is_free_of_rounding_in_bf16():
     assert raw.bias.abs().max() < 0.02 * exact.flatten(1).norm(dim=1).max() * 255
 
 
-def test_images_that_are_changed_first_are_normalised_plainly(frames):
-    class Doubled(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(3, 4, 8, stride=8)
+class ChangedFirst(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 8, stride=8)
 
-        def forward(self, x):
-            return self.conv(2 * x).flatten(1)
+    def forward(self, x):
+        return self.conv(2 * x).flatten(1)
 
-    visual = Doubled().requires_grad_(False)
+
+class Branches(nn.Module):
+    """As MobileOne and MobileCLIP begin."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.other = nn.Conv2d(3, 4, 8, stride=8), nn.Conv2d(3, 4, 8, stride=8)
+
+    def forward(self, x):
+        return (self.conv(x).relu() + self.other(x)).flatten(1)
+
+
+class UsedAgain(ChangedFirst):
+    def forward(self, x):
+        return self.conv(x).flatten(1) + x.mean((1, 2, 3), keepdim=True).flatten(1)
+
+
+@pytest.mark.parametrize("kind", [ChangedFirst, Branches, UsedAgain])
+def test_towers_that_do_something_else_with_the_image_get_it_normalised(kind, frames):
+    visual = kind().requires_grad_(False)
     expected = plain(copy.deepcopy(visual), frames)
     assert fold_normalization(visual, (64, 64), MEAN, STD, torch.float32) is None
-    folded = ImageTower(visual, size=(64, 64), mean=MEAN, std=STD, device="cpu", precision="fp32")
-    np.testing.assert_allclose(folded(frames).numpy(), expected, atol=1e-5)
+    embedded = ImageTower(visual, size=(64, 64), mean=MEAN, std=STD, device="cpu", precision="fp32")(frames)
+    np.testing.assert_allclose(embedded.numpy(), expected, atol=1e-5)
 
 
 def test_attention_pooling_equals_open_clips(rng):

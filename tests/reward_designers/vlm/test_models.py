@@ -99,6 +99,17 @@ def test_weights_that_cannot_be_had_say_how_to_get_them(model, command, tmp_path
         assert part in str(error.value)
 
 
+def test_a_tokenizer_that_cannot_be_had_says_how_to_get_it(tmp_path):
+    """SigLIP's come from the hub, apart from the weights."""
+    text = {**TINY["text_cfg"], "hf_tokenizer_name": "timm/ViT-B-16-SigLIP"}
+    folder = write_model(tmp_path / "siglip", {**TINY, "text_cfg": text})
+    loaded = load(str(folder), device="cpu")
+    with pytest.raises(
+        ModelError, match=r"tokenizer of .*(?s:.*)reward-designers\[vlm\](?s:.*)reward\.model=tiny_clip"
+    ):
+        loaded.text(["a robot"])
+
+
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "empty", "another model"])
 def test_damaged_weights_name_the_file(tiny_folder, tmp_path, damage):
     folder = shutil.copytree(tiny_folder, tmp_path / "model")

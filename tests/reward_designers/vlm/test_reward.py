@@ -9,11 +9,13 @@ import warnings
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 import envs
 from reward_designers.base import RewardError, RewardFn, Transition, encode, evaluate, total
 from reward_designers.checker import check_reward
 from reward_designers.vlm.reward import VLMReward
+from reward_designers.vlm.torchvision_compat import open_clip
 
 from .conftest import pictures
 
@@ -51,6 +53,22 @@ def test_the_identity_equals_the_explicit_projection(make, alpha, rng):
     b = text(("a robot", "a humanoid robot")).astype(np.float64).mean(0)
     s = rng.normal(size=(50, 64)) * rng.uniform(0.1, 10, (50, 1))
     np.testing.assert_allclose(reward.of_embeddings(s), explicit(s, g, b, alpha), atol=2e-6)
+
+
+def test_from_frames_it_equals_vlm_rms_own_way(make, tiny_folder, frames):
+    """Each frame transformed on its own in float32, open_clip's model as it is, the matrix of the projection."""
+    clip = open_clip.create_model(f"local-dir:{tiny_folder}").eval()
+    mean, std = (torch.tensor(clip.visual.preprocess_cfg[key]).view(3, 1, 1) for key in ("mean", "std"))
+    with torch.inference_mode():
+        images = torch.stack([(torch.from_numpy(frame).permute(2, 0, 1) / 255 - mean) / std for frame in frames])
+        s = clip.encode_image(images).numpy()
+        tokens = open_clip.get_tokenizer(f"local-dir:{tiny_folder}")([*GOAL, *BASELINE])
+        g, b = clip.encode_text(tokens, normalize=True).numpy()
+    for alpha in (0.0, 0.5, 1.0):
+        expected = explicit(s, g, b, alpha)
+        np.testing.assert_allclose(make(alpha=alpha, precision="fp32").score(frames), expected, atol=1e-5)
+        rounded = make(alpha=alpha, precision="bf16").score(frames)
+        assert np.corrcoef(rounded, expected)[0, 1] > 0.995  # random weights spread embeddings little
 
 
 def test_by_hand():

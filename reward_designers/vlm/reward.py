@@ -1,7 +1,7 @@
 """VLM-RM's reward: how close a rendered frame is to a goal prompt in a CLIP model's embedding space.
 
     reward = VLMReward("a humanoid robot kneeling")
-    env = envs.make("Humanoid", reward=reward)      # or envs.ReplaceReward(env, reward)
+    env = envs.ReplaceReward(envs.make("Humanoid", task="kneeling"), reward)
 
 Source: Rocamonde et al. 2023, "Vision-Language Models are Zero-Shot Reward Models for Reinforcement Learning"
 (arXiv 2310.12921).

@@ -103,7 +103,7 @@ class VLMReward:
     baseline: Any = option(None, "prompt(s) that describe any frame; default: the task's", text=True)
     alpha: float = option(0.0, "strength of goal-baseline regularisation, 0 to 1", least=0, most=1)
     every: int = option(1, "look at every k-th frame and interpolate between", least=1)
-    batch_size: int | None = option(None, "frames per forward pass; default: 16 on a CPU, 64 on a GPU", least=1)
+    batch_size: int | None = option(None, "frames per forward pass; default: by device and model", least=1)
     precision: str = option("auto", "auto, bf16 or fp32")
     compile: bool = option(False, "torch.compile the image tower (pays off on a GPU)")
 

@@ -1,4 +1,4 @@
-"""Frames to CLIP embeddings: in batches of one shape, each distinct frame once, every k-th frame if asked."""
+"""Frames to CLIP embeddings: in batches, each distinct frame once, every k-th frame if asked."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class ClipEncoder(Encoder):
     The embeddings are float16 where the model computes in bf16, else float32. Frames at `frame_size` go in as they
     are, others are resized (antialiased) as the model is used to.
 
-    In bf16 the last batch is filled up: kernels for other batch sizes round differently, and a frame's reward would
-    depend on how many others happen to be encoded with it.
+    Where a model rounds differently in batches of other sizes (transformers in bf16), each is filled up to the same:
+    else a frame's reward would depend on how many others happen to be encoded with it.
 
     Args:
         model: The loaded model.
-        batch_size: Frames at a time; None takes 16 on a CPU, where larger batches gain little, and 64 on a GPU. If
-            frames come one by one, as from a single environment, 1 is faster.
+        batch_size: Frames at a time; None takes 64 on a GPU and, where larger batches gain little, 16 or 32 on a CPU.
+            A transformer that gets frames one by one, as from a single environment, is several times faster with 1.
         every: In a rollout, encode only every so many frames (and each episode's last) and interpolate linearly.
         compile: ``torch.compile`` the image tower, for a GPU; it takes a minute or more at first use.
     """
@@ -35,7 +35,9 @@ class ClipEncoder(Encoder):
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self.model = model
         self.frame_size = model.images.size
-        self.batch_size = batch_size or (64 if model.images.device.type == "cuda" else 16)
+        steady = model.images.steady_from
+        self.batch_size = batch_size or (64 if model.images.device.type == "cuda" else 32 if steady else 16)
+        self._least = min(steady or self.batch_size, self.batch_size)
         self.every = every
         self.dtype = np.dtype(np.float32 if model.images.precision == "fp32" else np.float16)
         self._network = torch.compile(model.images) if compile else model.images
@@ -81,9 +83,9 @@ class ClipEncoder(Encoder):
             return functional.normalize(torch.cat(batches), dim=-1).cpu().numpy().astype(self.dtype)
 
     def _batch(self, frames: np.ndarray) -> torch.Tensor:
-        """Frames ``(m, H, W, 3)`` as a tensor on the model's device, in bf16 filled up to the batch size."""
-        missing = self.batch_size - len(frames)
-        if missing and self.model.images.precision != "fp32":
+        """Frames ``(m, H, W, 3)`` as a tensor on the model's device, with black ones if they are too few."""
+        missing = self._least - len(frames)
+        if missing > 0:
             frames = np.concatenate([frames, np.zeros((missing, *frames.shape[1:]), np.uint8)])
         batch = torch.from_numpy(np.ascontiguousarray(frames))
         device = self.model.images.device

@@ -241,24 +241,43 @@ _NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.BatchNorm1d, nn.BatchNorm2d
 
 
 class Float32(nn.Module):
-    """A module that computes in float32 within a tower that does not.
+    """A norm that computes in float32 within a tower that does not.
 
     Args:
-        module: Its weights stay in float32.
-        restore: Give the result in the type that came; False for the last one.
+        module: The norm; its weights stay in float32.
     """
 
-    def __init__(self, module: nn.Module, restore: bool = True):
+    def __init__(self, module: nn.Module):
         super().__init__()
         self.module = module
-        self.restore = restore
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply the module."""
-        if isinstance(self.module, nn.LayerNorm) and x.device.type == "cpu" and self.restore:
+        """Apply the norm."""
+        if isinstance(self.module, nn.LayerNorm) and x.device.type == "cpu":
             return self.module(x)  # this kernel takes a bf16 input with float32 weights and computes in float32
-        result = self.module(x.float())
-        return result.to(x.dtype) if self.restore else result
+        return self.module(x.float()).to(x.dtype)
+
+
+class Projection(nn.Module):
+    """The linear layer that ends a tower in bf16, itself in float32; what it adds up, on a CPU in float64.
+
+    Float32 products differ in their last bits with the size of the batch. Rounded to float16, as embeddings are
+    stored, those of float64 do not.
+
+    Args:
+        linear: Its weights stay in float32.
+    """
+
+    def __init__(self, linear: nn.Linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features ``(n, width)`` to embeddings ``(n, D)`` float32."""
+        if x.device.type != "cpu":
+            return self.linear(x.float())
+        bias = None if self.linear.bias is None else self.linear.bias.double()
+        return functional.linear(x.double(), self.linear.weight.double(), bias).float()
 
 
 def lower_precision(visual: nn.Module, dtype: torch.dtype) -> None:
@@ -272,8 +291,10 @@ def lower_precision(visual: nn.Module, dtype: torch.dtype) -> None:
     modules = dict(visual.named_modules())
     norms = {name: module for name, module in modules.items() if isinstance(module, _NORMS)}
     last = {name: modules[name] for name in _PROJECTIONS if isinstance(modules.get(name), nn.Linear)}
-    for name, module in (norms | last).items():
-        visual.set_submodule(name, Float32(module, restore=name in norms))
+    for name, module in norms.items():
+        visual.set_submodule(name, Float32(module))
+    for name, module in last.items():
+        visual.set_submodule(name, Projection(module))
     visual.to(dtype)
     for module in (norms | last).values():
         module.float()

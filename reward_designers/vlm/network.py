@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from reward_designers.vlm.lowering import fold_normalization, lower_precision, simplify_resnet, simplify_vit
+from reward_designers.vlm.lowering import (
+    ModifiedResNet,
+    fold_normalization,
+    lower_precision,
+    simplify_resnet,
+    simplify_vit,
+)
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -22,6 +28,10 @@ class ImageTower(nn.Module):
         std: Per-channel standard deviation.
         device: Where to compute.
         precision: A key of `DTYPES`.
+
+    Attributes:
+        steady_from: From this size of batch up to some dozens, a frame's embedding rounds to the same stored numbers,
+            measured on CPUs with AMX; None if each size gives others, as bf16 products over many tokens do.
     """
 
     def __init__(
@@ -39,6 +49,8 @@ class ImageTower(nn.Module):
         self.device = torch.device(device)
         self.precision = precision
         self.dtype = DTYPES[precision]
+        resnet = isinstance(visual, ModifiedResNet)
+        self.steady_from = 1 if precision == "fp32" else 8 if resnet and device == "cpu" else None
         simplify_resnet(visual)
         simplify_vit(visual)
         self.raw = fold_normalization(visual, size, mean, std, self.dtype)

@@ -121,7 +121,7 @@ class VLMReward(RewardFn):
         e = s / np.linalg.norm(s, axis=-1, keepdims=True) - self._goal
         squared = np.einsum("nd,nd->n", e, e)
         if self._direction is not None:
-            along = np.square(e @ self._direction)
+            along = np.square(np.einsum("nd,d->n", e, self._direction))
             squared = (1 - self.alpha) ** 2 * (squared - along) + along
         return 1 - 0.5 * squared.astype(np.float64)
 

@@ -17,6 +17,10 @@ TINY = {
     "vision_cfg": {"image_size": 96, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
 }
+TINY_VIT = {
+    **TINY,
+    "vision_cfg": {"image_size": 96, "layers": 2, "width": 64, "head_width": 32, "patch_size": 16},
+}
 PREPROCESS = {"mean": [0.45, 0.4, 0.35], "std": [0.2, 0.25, 0.3], "interpolation": "bilinear", "resize_mode": "squash"}
 
 
@@ -61,6 +65,11 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_model(tmp_path_factory.mktemp("models") / "tiny", TINY)
     (folder / "vocabulary.txt").write_text("a\nhumanoid\nrobot\nstanding\nkneeling\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def vit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "vit", TINY_VIT)
 
 
 @pytest.fixture

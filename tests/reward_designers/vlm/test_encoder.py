@@ -12,6 +12,8 @@ from PIL import Image
 from reward_designers.vlm.encoder import ClipEncoder, _distinct, interpolate, keyframes
 from reward_designers.vlm.models import load
 
+from .conftest import pictures
+
 
 @pytest.fixture(params=["fp32", "bf16"])
 def encoder(request, tiny_folder) -> ClipEncoder:
@@ -38,16 +40,24 @@ def test_bf16_is_close_to_fp32(tiny_folder, frames):
     assert cosine(exact, rounded).min() > 0.98
 
 
-def test_a_frame_alone_equals_it_in_a_batch_wherever_it_stands(encoder, frames, rng):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("kind", ["ResNet", "ViT"])
+def test_a_frame_alone_equals_it_in_a_batch_wherever_it_stands(kind, precision, tiny_folder, vit_folder, rng):
+    folder = tiny_folder if kind == "ResNet" else vit_folder
+    encoder = ClipEncoder(load(str(folder), device="cpu", precision=precision))
+    frames = pictures(40)
+    order = rng.permutation(40)
     together = encoder(frames)
-    alone = np.concatenate([encoder(frame[None]) for frame in frames])
-    order = rng.permutation(12)
-    if together.dtype == np.float16:  # batches of one shape: to the bit
-        np.testing.assert_array_equal(alone, together)
-        np.testing.assert_array_equal(encoder(frames[order]), together[order])
-    else:
-        np.testing.assert_allclose(alone, together, atol=2e-6)
-        np.testing.assert_allclose(encoder(frames[order]), together[order], atol=2e-6)
+    others = [
+        np.concatenate([encoder(frame[None]) for frame in frames]),
+        np.concatenate([encoder(frames[:9]), encoder(frames[9:26]), encoder(frames[26:])]),
+        encoder(frames[order])[np.argsort(order)],
+    ]
+    for embeddings in others:
+        if precision == "bf16":
+            np.testing.assert_array_equal(embeddings, together)
+        else:
+            np.testing.assert_allclose(embeddings, together, atol=2e-6)
 
 
 def test_each_distinct_frame_is_encoded_once(encoder, frames, monkeypatch):
@@ -68,12 +78,22 @@ def test_frames_that_differ_in_one_level_of_one_pixel_are_two(encoder, frames):
     assert inverse.tolist() == [0, 1, 0]
 
 
-def test_batches_have_one_shape_in_bf16_and_are_bounded(encoder, frames):
-    small = ClipEncoder(encoder.model, batch_size=5)
+@pytest.mark.parametrize(
+    ("kind", "precision", "expected"),
+    [
+        ("ViT", "bf16", [5, 5, 5]),
+        ("ViT", "fp32", [5, 5, 2]),
+        ("ResNet", "bf16", [5, 5, 5]),
+        ("ResNet", "fp32", [5, 5, 2]),
+    ],
+)
+def test_batches_are_bounded_and_filled_up_where_that_matters(kind, precision, expected, tiny_folder, vit_folder):
+    model = load(str(tiny_folder if kind == "ResNet" else vit_folder), device="cpu", precision=precision)
+    encoder = ClipEncoder(model, batch_size=5)
     sizes = []
-    small._network = lambda frames: sizes.append(len(frames)) or encoder.model.images(frames)
-    assert small(frames).shape == (12, 64)
-    assert sizes == ([5, 5, 5] if encoder.dtype == np.float16 else [5, 5, 2])
+    encoder._network = lambda frames: sizes.append(len(frames)) or model.images(frames)
+    assert encoder(pictures(12)).shape == (12, 64)
+    assert sizes == expected
 
 
 def test_keyframes_are_every_so_many_and_both_ends_of_each_stretch():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from reward_designers.vlm.lowering import AttentionPool, Float32, RawConvolution, fold_normalization
+from reward_designers.vlm.lowering import AttentionPool, Float32, Projection, RawConvolution, fold_normalization
 from reward_designers.vlm.models import open_clip
 from reward_designers.vlm.network import ImageTower
 
@@ -165,13 +165,13 @@ def test_attention_pooling_equals_open_clips(rng):
 @pytest.mark.parametrize(("name", "last"), [("ViT", None), ("SigLIP", None), ("ConvNeXt", "head.proj")])
 def test_norms_and_the_projection_stay_in_float32(name, last):
     lowered = tower(name, "bf16")
-    kept = {key: module for key, module in lowered.visual.named_modules() if isinstance(module, Float32)}
+    kept = {n: module for n, module in lowered.visual.named_modules() if isinstance(module, (Float32, Projection))}
     norms = [module for module in make(name).modules() if isinstance(module, nn.LayerNorm)]
     assert len(kept) == len(norms) + (last is not None)
     assert all(parameter.dtype == torch.float32 for module in kept.values() for parameter in module.parameters())
     if name == "ViT":
         assert lowered.projection.dtype == torch.float32
     if last:
-        assert not kept[last].restore
+        assert isinstance(kept[last], Projection)
     rest = [p for key, p in lowered.visual.named_parameters() if not key.startswith(tuple(kept))]
     assert {p.dtype for p in rest} == {torch.bfloat16}

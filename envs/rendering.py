@@ -148,6 +148,7 @@ class _Target:
         self._mj = mujoco
         self._fast = preset == "fast"
         drawn = copy.copy(model)  # only the context is created from it
+        drawn.vis.global_.offwidth = drawn.vis.global_.offheight = 1  # grows to what is asked for; all of it is cleared
         if self._fast:
             quality = drawn.vis.quality
             quality.offsamples = 0

@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +44,14 @@ class Cell:
         task: Task.
         steps: Timesteps.
         options: Further options of `agents.train`.
+        rewards: Options that choose a reward, by its name; others are options themselves: ``reward=NAME``.
     """
 
     env: str
     task: str
     steps: int
     options: tuple[str, ...] = field(default=())
+    rewards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -129,7 +132,8 @@ def run_job(cell: Cell, reward: str, seed: int, steps: int, run: Path) -> str:
     if (run / "config.yaml").exists():
         arguments = [f"resume={run}", f"total_timesteps={steps}"]
     else:
-        arguments = [f"env={cell.env}", f"task={cell.task}", f"reward={reward}", f"seed={seed}", f"run_dir={run}"]
+        arguments = [f"env={cell.env}", f"task={cell.task}", f"seed={seed}", f"run_dir={run}"]
+        arguments += cell.rewards.get(reward, (f"reward={reward}",))
         arguments += [f"total_timesteps={steps}", f"eval_every={max(1, steps // 20)}", "eval_episodes=8"]
         arguments += [f"checkpoint_every={max(1, steps // 5)}", "tensorboard=false", *cell.options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -5,5 +5,19 @@
 
 from reward_designers.distances.coverage import Coverage
 from reward_designers.distances.distance import DegenerateRewardError, Distance, UnsupportedRewardError
+from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
+from reward_designers.distances.returns import episode_returns, erc, spearman, step_rewards, trajectory_pearson
 
-__all__ = ["Coverage", "DegenerateRewardError", "Distance", "UnsupportedRewardError"]
+__all__ = [
+    "Coverage",
+    "DegenerateRewardError",
+    "Distance",
+    "UnsupportedRewardError",
+    "episode_returns",
+    "erc",
+    "kendall_tau",
+    "spearman",
+    "step_rewards",
+    "trajectory_alignment",
+    "trajectory_pearson",
+]

@@ -88,13 +88,13 @@ def summary(
 ) -> Distance:
     """A value with the percentile interval of its bootstrap, widened to hold the value.
 
-    Resamples in which everything is tied have no value (NaN) and are passed over; if they are half of all or more,
-    there are too few things to resample, and there is no interval.
+    Resamples in which everything is tied have no value (NaN) and are passed over; if they are a quarter or
+    more (half of the resamples of two things), there are too few things to resample, and there is no interval.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     defined = np.empty(0) if resampled is None else resampled[np.isfinite(resampled)]
-    if resampled is None or len(defined) <= len(resampled) // 2:
+    if resampled is None or len(defined) <= 0.75 * len(resampled):
         return Distance(value, None, None, method, confidence, "", samples)
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Distance(value, min(float(low), value), max(float(high), value), method, confidence, interval, samples)

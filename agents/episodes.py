@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from envs.scoring import Scores
 from envs.task import Task
-from reward_designers.base import Components
 
 KEPT_EPISODES = 10_000
 """Finished episodes that wait to be drained; older ones are dropped, so nobody has to drain."""
+WAITING_STEPS = 32
+"""Steps that are kept to be counted together: between two steps of a simulator, little code fits in the caches."""
 
 
 class EpisodeStatistics:
@@ -29,46 +31,59 @@ class EpisodeStatistics:
     def __init__(self, num_envs: int, task: Task | None = None):
         self.num_envs = num_envs
         self._max_steps = task.max_episode_steps if task else 0
-        self._ones = np.ones(num_envs)
         self._names: list[str] = []
-        self._shape: tuple[str | None, ...] | None = None
+        self._layout: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())  # measures and components of waiting steps
         self._sums = np.zeros((0, num_envs))  # a row for each name
         self._finished: deque[tuple[list[str], np.ndarray]] = deque(maxlen=KEPT_EPISODES)
+        self._waiting: list[tuple[Scores, np.ndarray, np.ndarray]] = []
 
-    def step(
-        self,
-        reward: np.ndarray,
-        components: Components,
-        env_reward: np.ndarray,
-        measures: Mapping[str, np.ndarray],
-        ended: np.ndarray,
-    ) -> None:
-        """Count one step of all environments.
+    def step(self, scores: Scores, env_reward: np.ndarray, ended: np.ndarray) -> None:
+        """Count one step of all environments; the arrays are kept for a while, nobody may write to them.
 
         Args:
-            reward: ``(num_envs,)``, as all that follow.
-            components: The reward's parts.
-            env_reward: The environments' own.
-            measures: Ground truth.
+            scores: Of ``num_envs`` transitions.
+            env_reward: ``(num_envs,)``, the environments' own reward.
             ended: Indices of the environments whose episodes this step ended.
         """
-        rows = [self._ones, reward, env_reward, *measures.values(), *components.values()]
-        shape = (*measures, None, *components)
-        if shape != self._shape:  # the first step, or a reward that changes its components
-            names = ["length", "reward", "env_reward", *measures, *(f"reward/{name}" for name in components)]
-            rows = self._widen(dict(zip(names, rows, strict=True)))
-            self._shape = shape if names == self._names else None
-        self._sums += np.array(rows)
-        for env in ended.tolist():
-            self._finished.append((self._names, self._sums[:, env].copy()))
-            self._sums[:, env] = 0
+        layout = (tuple(scores.measures), scores.names)
+        if layout != self._layout or len(self._waiting) == WAITING_STEPS:
+            self._count()
+            self._layout = layout
+        self._waiting.append((scores, env_reward, ended))
+
+    def _count(self) -> None:
+        """Add the steps that wait to the sums."""
+        if not self._waiting:
+            return
+        scores, env_rewards, endings = zip(*self._waiting, strict=True)
+        self._waiting.clear()
+        measures, components = self._layout
+        names = ["length", "reward", "env_reward", *measures, *(f"reward/{name}" for name in components)]
+        if new := [name for name in names if name not in self._names]:
+            self._names = self._names + new  # a new list: finished episodes keep theirs
+            self._sums = np.vstack([self._sums, np.zeros((len(new), self.num_envs))])
+        places = [self._names.index(name) for name in names]
+        added = np.zeros((len(scores), *self._sums.shape))
+        added[:, places[0]] = 1
+        added[:, places[1]] = [score.reward for score in scores]
+        added[:, places[2]] = env_rewards
+        for place, name in zip(places[3:], measures, strict=False):
+            added[:, place] = [score.measures[name] for score in scores]
+        added[:, places[3 + len(measures) :]] = [score.rows for score in scores]
+        for step, ended in zip(added, endings, strict=True):
+            self._sums += step
+            for env in ended.tolist():
+                self._finished.append((self._names, self._sums[:, env].copy()))
+                self._sums[:, env] = 0
 
     def reset(self) -> None:
         """Forget the running episodes, which were cut short from outside."""
+        self._count()
         self._sums[:] = 0
 
     def drain(self) -> dict[str, np.ndarray]:
         """The episodes finished since the last call, by name, each ``(episodes,)``; empty if there are none."""
+        self._count()
         episodes = self._collect()
         self._finished.clear()
         return episodes
@@ -85,6 +100,7 @@ class EpisodeStatistics:
 
     def state_dict(self) -> dict[str, Any]:
         """What to resume from: the running sums, and the episodes not yet drained."""
+        self._count()
         return {
             "names": list(self._names),
             "sums": self._sums.copy(),
@@ -93,13 +109,7 @@ class EpisodeStatistics:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self._names, self._sums, self._shape = list(state["names"]), np.array(state["sums"]), None
+        self._waiting.clear()
+        self._names, self._sums = list(state["names"]), np.array(state["sums"])
         self._finished.clear()
         self._finished.extend((list(names), np.array(sums)) for names, sums in state["finished"])
-
-    def _widen(self, rows: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Make room for new names; the rows in our order."""
-        new = [name for name in rows if name not in self._names]
-        self._names = self._names + new
-        self._sums = np.vstack([self._sums, np.zeros((len(new), self.num_envs))])
-        return [rows.get(name, np.zeros(self.num_envs)) for name in self._names]

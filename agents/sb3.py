@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 
 from agents.episodes import EpisodeStatistics
 from agents.recording import TransitionRecorder
-from envs.scoring import Rewardlike, Scorer
+from envs.scoring import Rewardlike, Scorer, Scores
 from envs.wrappers import task_of
 from reward_designers.base import Components, RewardError, RewardFn, Transition, total, unknown_name
 
@@ -94,7 +94,7 @@ class VecReplaceReward(VecEnvWrapper):
         self._recorder: TransitionRecorder | None = None
         self._pending: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         self._actions = np.empty(0)
-        self._owns_observations = isinstance(venv, DummyVecEnv | SubprocVecEnv)  # they return new arrays each step
+        self._owns_arrays = isinstance(venv, DummyVecEnv | SubprocVecEnv)  # they return new ones at each step
         if deferred:
             self.defer()
 
@@ -119,14 +119,16 @@ class VecReplaceReward(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step and score its transitions."""
         obs, env_reward, dones, infos = self.venv.step_wait()
+        if not self._owns_arrays:
+            env_reward = np.array(env_reward)
         (ended,) = dones.nonzero()
         if not self._tracks:
-            components = {"env": env_reward}
-            self.episodes.step(env_reward, components, env_reward, {}, ended)
-            _write(infos, env_reward, components, {})
+            scores = Scores(env_reward, ("env",), env_reward[None], {})
+            self.episodes.step(scores, env_reward, ended)
+            _write(infos, env_reward, scores)
             return obs, env_reward, dones, infos
 
-        current = obs if self._owns_observations else _copied(obs)
+        current = obs if self._owns_arrays else _copied(obs)
         successors, terminated, truncated = _true_successors(current, dones, ended, infos)
         t = self.scorer.tracker.step(self._actions, successors, terminated, truncated)
         if self.deferred:
@@ -134,15 +136,15 @@ class VecReplaceReward(VecEnvWrapper):
             measures = self.scorer.measure(t)
             self._pending.append((env_reward, measures))
             self.scorer.tracker.advance(current, dones)  # the memory belongs to the steps before the pending ones
-            _write(infos, env_reward, None, measures)
+            _write_measures(infos, {"env_reward": env_reward, **measures})
             return obs, np.zeros(self.num_envs, np.float32), dones, infos
 
         scores = self.scorer.score(t, env_reward)
         if self._recorder is not None:
             self._record(t)
         self.scorer.advance(current, dones)
-        self.episodes.step(scores.reward, scores.components, env_reward, scores.measures, ended)
-        _write(infos, env_reward, scores.components, scores.measures)
+        self.episodes.step(scores, env_reward, ended)
+        _write(infos, env_reward, scores)
         return obs, scores.reward.astype(np.float32), dones, infos
 
     # Rollouts: deferred rewards, and rewards that learn
@@ -197,11 +199,13 @@ class VecReplaceReward(VecEnvWrapper):
         return None if rewards is None else (rewards, rollout.terminated | rollout.truncated)
 
     def _count(self, rollout: Transition, components: Components) -> np.ndarray:
-        rewards = total({name: values.reshape(-1) for name, values in components.items()}).reshape(rollout.batch_shape)
+        names, rows = tuple(components), np.stack([*components.values()], axis=1)  # (T, components, num_envs)
+        rewards = np.stack([total(step) for step in rows])
         dones = rollout.terminated | rollout.truncated
         for step, (env_reward, measures) in enumerate(self._pending):
-            at_step = {name: values[step] for name, values in components.items()}
-            self.episodes.step(rewards[step], at_step, env_reward, measures, np.flatnonzero(dones[step]))
+            self.episodes.step(
+                Scores(rewards[step], names, rows[step], measures), env_reward, np.flatnonzero(dones[step])
+            )
         self._pending.clear()
         return rewards.astype(np.float32)
 
@@ -346,21 +350,17 @@ def _copied(obs: Any) -> Any:
     return {name: np.array(values) for name, values in obs.items()} if isinstance(obs, dict) else np.array(obs)
 
 
-def _write(
-    infos: list[dict[str, Any]],
-    env_reward: np.ndarray,
-    components: Components | None,
-    measures: Mapping[str, np.ndarray],
-) -> None:
+def _write(infos: list[dict[str, Any]], env_reward: np.ndarray, scores: Scores) -> None:
     """Put one step's scores into SB3's infos, a dict for each environment."""
-    if components is None:
-        measures = {"env_reward": env_reward, **measures}
-    else:
-        names = tuple(components)
-        rows = zip(*[values.tolist() for values in components.values()], strict=True)
-        for info, reward, row in zip(infos, env_reward.tolist(), rows, strict=True):
-            info["env_reward"] = reward
-            info["reward_components"] = dict(zip(names, row))  # noqa: B905 (checking would double the cost)
+    names = scores.names
+    for info, reward, row in zip(infos, env_reward.tolist(), scores.rows.T.tolist(), strict=True):
+        info["env_reward"] = reward
+        info["reward_components"] = dict(zip(names, row))  # noqa: B905 (checking would double the cost)
+    if scores.measures:
+        _write_measures(infos, scores.measures)
+
+
+def _write_measures(infos: list[dict[str, Any]], measures: Mapping[str, np.ndarray]) -> None:
     for name, values in measures.items():
         for info, value in zip(infos, values.tolist(), strict=True):
             info[name] = value

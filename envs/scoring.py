@@ -7,8 +7,7 @@ they agree to the bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -23,25 +22,32 @@ from reward_designers.base import (
     Transition,
     as_reward,
     evaluate,
+    evaluate_rows,
     total,
 )
 
 Rewardlike = RewardFn | Callable[..., Any] | str | None
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """What a batch of transitions scored.
 
     Attributes:
         reward: ``(n,)`` float64.
-        components: Named parts of the reward, each ``(n,)``.
+        names: Of the parts of the reward.
+        rows: Their values, ``(len(names), n)`` float64.
         measures: Ground truth by name, ``fitness`` and ``success``, each ``(n,)``; empty without a task.
     """
 
     reward: np.ndarray
-    components: Components
+    names: tuple[str, ...]
+    rows: np.ndarray
     measures: dict[str, np.ndarray]
+
+    @property
+    def components(self) -> Components:
+        """The parts of the reward by name, each ``(n,)``."""
+        return dict(zip(self.names, self.rows, strict=True))
 
 
 class Scorer:
@@ -92,10 +98,11 @@ class Scorer:
     def score(self, t: Transition, env_reward: np.ndarray) -> Scores:
         """Score the transitions that `tracker.step` gave; ``env_reward`` ``(n,)`` is the environments' own."""
         if self.reward is None:
-            components = {"env": np.array(env_reward, dtype=np.float64)}
+            names: tuple[str, ...] = ("env",)
+            rows = np.array(env_reward, dtype=np.float64)[None]
         else:
-            components = evaluate(self.reward, t, self.memory)
-        return Scores(total(components), components, self.measure(t) if self.measures else {})
+            names, rows = evaluate_rows(self.reward, t, self.memory)
+        return Scores(total(rows), names, rows, self.measure(t) if self.measures else {})
 
     def measure(self, t: Transition) -> dict[str, np.ndarray]:
         """The ground truth of each transition by name, each ``(n,)``."""

@@ -524,6 +524,14 @@ def evaluate(
         RewardError: It raised, or returned something of the wrong shape or type, or values that are not finite. The
             message names the reward, the component, the rows (environments) and the offending values.
     """
+    names, rows = evaluate_rows(reward, t, memory, num_envs=num_envs)
+    return dict(zip(names, rows, strict=True))
+
+
+def evaluate_rows(
+    reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None, *, num_envs: int | None = None
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """What `evaluate` returns as the components' names, and one array ``(components, n)`` float64 of their values."""
     components = call(reward, t, memory)
     # This runs at every step of training: one look at all components together, a closer one if anything is odd.
     n, values = len(t), tuple(components.values())
@@ -533,11 +541,12 @@ def evaluate(
     else:
         rows = np.array(values, dtype=np.float64)  # a copy: rewards may return views of the state
         if math.isfinite(np.vdot(rows, rows)):  # in one pass, and quietly; where squares overflow, look closer
-            return dict(zip(components, rows, strict=True))
-    return {
-        name: _checked(array, n, f"reward {reward.name!r}, component {name!r}", num_envs or n)
+            return tuple(components), rows
+    checked = [
+        _checked(array, n, f"reward {reward.name!r}, component {name!r}", num_envs or n)
         for name, array in components.items()
-    }
+    ]
+    return tuple(components), np.stack(checked)
 
 
 def _checked(values: Any, n: int, where: str, num_envs: int) -> np.ndarray:
@@ -558,9 +567,9 @@ def _checked(values: Any, n: int, where: str, num_envs: int) -> np.ndarray:
     return array.astype(np.float64)
 
 
-def total(components: Components) -> np.ndarray:
-    """The reward: the sum of its components, ``(n,)`` float64, added in their order."""
-    values = iter(components.values())
+def total(components: Components | np.ndarray) -> np.ndarray:
+    """The reward ``(n,)`` float64: the sum of its components, a dict or ``(components, n)``, added in their order."""
+    values = iter(components if isinstance(components, np.ndarray) else components.values())
     result = np.array(next(values), dtype=np.float64)
     for array in values:
         result += array

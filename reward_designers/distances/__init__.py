@@ -3,6 +3,7 @@
 `tabular` has the exact distances of rewards given as arrays.
 """
 
+from reward_designers.distances import tabular
 from reward_designers.distances.coverage import Coverage
 from reward_designers.distances.distance import DegenerateRewardError, Distance, UnsupportedRewardError
 from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
@@ -18,6 +19,7 @@ __all__ = [
     "kendall_tau",
     "spearman",
     "step_rewards",
+    "tabular",
     "trajectory_alignment",
     "trajectory_pearson",
 ]

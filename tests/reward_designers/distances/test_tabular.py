@@ -1,0 +1,628 @@
+"""EPIC, DARD and STARC of arrays: published values, closed forms, what they ignore and what they must not ignore."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reward_designers.distances import DegenerateRewardError
+from reward_designers.distances.tabular import (
+    canonical_dard,
+    canonical_epic,
+    canonical_starc,
+    dard,
+    epic,
+    starc,
+)
+
+EXACT = 1e-9
+
+
+@dataclass
+class World:
+    """All that a distance may need to know, and the same call for each."""
+
+    transition: np.ndarray
+    state_dist: np.ndarray
+    action_dist: np.ndarray
+    discount: float
+
+    def epic(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None) -> float:
+        given = {"state_dist": self.state_dist, "action_dist": self.action_dist}
+        return epic(a, b, discount=self.discount, coverage=coverage, **given)
+
+    def dard(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None) -> float:
+        given = {"transition": self.transition, "action_dist": self.action_dist}
+        return dard(a, b, discount=self.discount, coverage=coverage, **given)
+
+    def value(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None, ord: float = 2) -> float:
+        return self._starc(a, b, "value", ord, coverage)
+
+    def value_potential(
+        self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None, ord: float = 2
+    ) -> float:
+        return self._starc(a, b, "value_potential", ord, coverage)
+
+    def minimal(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None, ord: float = 2) -> float:
+        return self._starc(a, b, "minimal", ord, coverage)
+
+    def _starc(self, a: np.ndarray, b: np.ndarray, kind: str, ord: float, coverage: np.ndarray | None) -> float:
+        given = {"transition": self.transition, "canonicalization": kind, "ord": ord, "coverage": coverage}
+        return starc(a, b, discount=self.discount, **given)
+
+    def shaping(self, potential: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(self.discount * potential - potential[:, None, None], self.transition.shape)
+
+
+PEARSON = ["epic", "dard"]
+STARC = ["value", "value_potential", "minimal"]
+LARGEST = dict.fromkeys(PEARSON, 1.0) | dict.fromkeys(STARC, 2.0)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def make_world(rng: np.random.Generator, n_states: int = 4, n_actions: int = 3, discount: float = 0.9) -> World:
+    """Transitions with two or more possible successors each, and some impossible ones."""
+    possible = rng.random((n_states, n_actions, n_states)) < 0.6
+    for s, a in product(range(n_states), range(n_actions)):
+        possible[s, a, rng.choice(n_states, 2, replace=False)] = True
+    weights = possible * rng.gamma(1.0, size=possible.shape) + 0.05 * possible
+    transition = weights / weights.sum(axis=2, keepdims=True)
+    return World(transition, rng.dirichlet(np.ones(n_states)), rng.dirichlet(np.ones(n_actions)), discount)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[World, np.random.Generator]:
+    rng = np.random.default_rng(draw(SEEDS))
+    size = draw(st.integers(2, 6)), draw(st.integers(2, 4))
+    return make_world(rng, *size, discount=draw(st.sampled_from([0.0, 0.3, 0.9, 0.99]))), rng
+
+
+def redistribution(world: World, rng: np.random.Generator) -> np.ndarray:
+    """Something to add to a reward that leaves every E[R(s, a, S')] alone."""
+    moved = rng.normal(size=world.transition.shape)
+    return moved - (world.transition * moved).sum(axis=2, keepdims=True)
+
+
+# The 3 x 3 gridworld of Gleave et al. 2021: rewards of the state that is left, five actions, discount 0.99. The numbers
+# in the cells are those that Skalse et al. 2024 took from the paper's figure, whose distances they reproduce.
+GOAL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1.0])
+CENTER = np.array([0, 0, 0, 0, 1.0, 0, 0, 0, 0])
+PATH = np.array([0, -1.0, -1, 0, 0, 0, -1, -1, 4])
+CLIFF = np.array([0, -1.0, -1, 0, 0, 0, -4, -4, 4])
+TO_GOAL = np.array([4.0, 3, 2, 3, 2, 1, 2, 1, 0])
+
+
+def gridworld() -> World:
+    transition = np.zeros((9, 5, 9))
+    for row, column in product(range(3), range(3)):
+        for action, (down, right) in enumerate([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)]):
+            target = 3 * min(max(row + down, 0), 2) + min(max(column + right, 0), 2)
+            transition[3 * row + column, action, target] = 1
+    return World(transition, np.full(9, 1 / 9), np.full(5, 1 / 5), 0.99)
+
+
+def of_state(values: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(values[:, None, None], (9, 5, 9))
+
+
+@pytest.mark.parametrize("only_possible", [False, True])
+def test_gridworld_of_the_epic_paper(only_possible: bool) -> None:
+    world = gridworld()
+    coverage = world.transition / world.transition.sum() if only_possible else None
+
+    def distance(a: np.ndarray, b: np.ndarray) -> float:
+        return world.epic(of_state(a), of_state(b), coverage)
+
+    dense = of_state(4 * GOAL - 1) + world.shaping(-3 * TO_GOAL)
+    assert distance(PATH, CLIFF) == pytest.approx(0.2672, abs=5e-5)
+    assert distance(GOAL, CENTER) == pytest.approx(0.75, abs=EXACT)
+    assert world.epic(of_state(GOAL), dense, coverage) == pytest.approx(0, abs=EXACT)
+    assert distance(GOAL, -GOAL) == pytest.approx(1, abs=EXACT)
+    # EPIC's canonical reward of R(s) is R(s') up to a constant: what counts is the correlation of nine numbers.
+    assert distance(PATH, CLIFF) == pytest.approx(math.sqrt((1 - 26 / math.sqrt(20 * 46)) / 2), abs=EXACT)
+
+
+def test_gridworld_of_the_starc_experiments() -> None:
+    """Twice EPIC, from the result files of Skalse et al. 2024, which are rounded at about 1e-9."""
+    world = gridworld()
+    assert 2 * world.epic(of_state(PATH), of_state(CLIFF)) == pytest.approx(0.5344256428928606, abs=5e-9)
+    assert 2 * world.epic(of_state(GOAL), of_state(CLIFF)) == pytest.approx(0.7351184269221362, abs=5e-9)
+    assert 2 * world.epic(of_state(GOAL), of_state(PATH)) == pytest.approx(0.32036448601393464, abs=5e-9)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+@given(drawn=worlds(), scale=st.floats(1e-3, 1e3), shift=st.floats(-100, 100))
+@settings(max_examples=25, deadline=None)
+def test_scale_shift_and_shaping_are_not_seen(
+    name: str, drawn: tuple[World, np.random.Generator], scale: float, shift: float
+) -> None:
+    world, rng = drawn
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    distance = getattr(world, name)
+    same = scale * a + shift + world.shaping(10 * rng.normal(size=len(a)))
+    assert distance(a, same) == pytest.approx(0, abs=EXACT * max(1, 1 / scale))
+    assert distance(same, b) == pytest.approx(distance(a, b), abs=EXACT * max(1, 1 / scale))
+
+
+@pytest.mark.parametrize("name", ["value", "minimal"])
+@given(drawn=worlds())
+@settings(max_examples=25, deadline=None)
+def test_redistribution_over_successors_is_not_seen(name: str, drawn: tuple[World, np.random.Generator]) -> None:
+    world, rng = drawn
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    distance = getattr(world, name)
+    same = a + 10 * redistribution(world, rng)
+    assert distance(a, same) == pytest.approx(0, abs=EXACT)
+    assert distance(same, b) == pytest.approx(distance(a, b), abs=EXACT)
+
+
+@pytest.mark.parametrize("name", ["epic", "dard", "value_potential"])
+def test_redistribution_over_successors_is_seen_by_the_others(name: str, rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a = rng.normal(size=world.transition.shape)
+    assert getattr(world, name)(a, a + redistribution(world, rng)) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("name", "covered", "seen"),
+    [
+        ("value", False, False),
+        ("minimal", False, False),
+        ("value_potential", False, True),
+        ("value_potential", True, False),  # V never meets them, and no weight is on them
+        ("epic", False, True),
+        ("epic", True, True),  # m(s) is a mean over all of D_S x D_A x D_S
+        ("dard", False, True),
+        ("dard", True, True),  # R(S', A, S'') may be impossible
+    ],
+)
+def test_rewards_of_impossible_transitions(name: str, covered: bool, seen: bool, rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    possible = world.transition > 0
+    coverage = world.transition / world.transition.sum() if covered else None
+    a = rng.normal(size=possible.shape)
+    distance = getattr(world, name)(a, np.where(possible, a, 100.0), coverage)
+    assert distance > 0.1 if seen else distance < EXACT
+
+
+def test_a_huge_reward_of_an_impossible_transition_costs_no_digits(rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    huge = np.where(world.transition > 0, a, 1e12)
+    for name in ("value", "minimal"):
+        assert getattr(world, name)(huge, b) == pytest.approx(getattr(world, name)(a, b), abs=EXACT)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+@given(drawn=worlds())
+@settings(max_examples=20, deadline=None)
+def test_metric(name: str, drawn: tuple[World, np.random.Generator]) -> None:
+    world, rng = drawn
+    a, b, c = rng.normal(size=(3, *world.transition.shape))
+    distance = getattr(world, name)
+    assert distance(a, a) == 0
+    assert distance(a, -a) == pytest.approx(LARGEST[name], abs=EXACT)
+    assert distance(a, b) == distance(b, a)
+    assert 0 < distance(a, b) <= LARGEST[name]
+    assert distance(a, c) <= distance(a, b) + distance(b, c) + EXACT
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_one_state(name: str) -> None:
+    """Nothing is left but the rewards of the actions less their mean: (1, 0, 0) and (0, 1, 0) are 120 degrees apart."""
+    world = World(np.ones((1, 3, 1)), np.ones(1), np.full(3, 1 / 3), 0.9)
+    a, b = np.array([1.0, 0, 0]).reshape(1, 3, 1), np.array([0, 1.0, 0]).reshape(1, 3, 1)
+    assert getattr(world, name)(a, b) == pytest.approx(LARGEST[name] * math.sqrt(3) / 2, abs=EXACT)
+
+
+@given(drawn=worlds())
+@settings(max_examples=20, deadline=None)
+def test_all_agree_where_successors_are_drawn_from_the_state_distribution(
+    drawn: tuple[World, np.random.Generator],
+) -> None:
+    """T(s, a) = D_S is the world that EPIC imagines: then m + const is V, and DARD's expectations are EPIC's."""
+    world, rng = drawn
+    n_actions = len(world.action_dist)
+    world.transition = np.broadcast_to(world.state_dist, world.transition.shape)
+    world.action_dist = np.full(n_actions, 1 / n_actions)  # the policy of STARC
+    coverage = world.state_dist[:, None, None] * world.state_dist / n_actions * np.ones((n_actions, 1))
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    expected = world.epic(a, b)
+    assert world.dard(a, b, coverage) == pytest.approx(expected, abs=EXACT)
+    assert world.value_potential(a, b, coverage) / 2 == pytest.approx(expected, abs=EXACT)
+
+
+@given(drawn=worlds())
+@settings(max_examples=20, deadline=None)
+def test_epic_of_successor_rewards_is_their_correlation(drawn: tuple[World, np.random.Generator]) -> None:
+    world, rng = drawn
+    a, b = rng.normal(size=(2, len(world.state_dist)))
+    p = world.state_dist
+    a_, b_ = a - p @ a, b - p @ b
+    rho = (p @ (a_ * b_)) / math.sqrt((p @ a_**2) * (p @ b_**2))
+    arrays = (np.broadcast_to(x, world.transition.shape) for x in (a, b))
+    assert 1 - 2 * world.epic(*arrays) ** 2 == pytest.approx(rho, abs=EXACT)  # its root would be less exact near 1
+
+
+# An independent implementation: sums written out, values by iteration, the minimal reward by projection.
+
+
+def loops(shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    return list(product(*map(range, shape)))
+
+
+def slow_epic(world: World, r: np.ndarray) -> np.ndarray:
+    n_states, n_actions, _ = r.shape
+    ds, da, canonical = world.state_dist, world.action_dist, np.zeros_like(r)
+    for s, a, t in loops(r.shape):
+        terms = [r[s, a, t]]
+        for u, v in product(range(n_actions), range(n_states)):
+            terms += [da[u] * ds[v] * (world.discount * r[t, u, v] - r[s, u, v])]
+            terms += [-world.discount * da[u] * ds[v] * ds[x] * r[x, u, v] for x in range(n_states)]
+        canonical[s, a, t] = math.fsum(terms)
+    return canonical
+
+
+def slow_dard(world: World, r: np.ndarray) -> np.ndarray:
+    n_states, n_actions, _ = r.shape
+    p, canonical = world.transition, np.zeros_like(r)
+    for s, a, t in loops(r.shape):
+        terms = [r[s, a, t]]
+        for u, x, y in loops((n_actions, n_states, n_states)):  # A, S' ~ T(s, A), S'' ~ T(s', A)
+            inner = world.discount * r[t, u, y] - r[s, u, x] - world.discount * r[x, u, y]
+            terms.append(world.action_dist[u] * p[s, u, x] * p[t, u, y] * inner)
+        canonical[s, a, t] = math.fsum(terms)
+    return canonical
+
+
+def slow_value(world: World, r: np.ndarray) -> np.ndarray:
+    """V of the uniform policy, one Bellman backup after another."""
+    n_states, n_actions, _ = r.shape
+    value = np.zeros(n_states)
+    for _ in range(600):
+        backup = [
+            sum(world.transition[s, a, t] * (r[s, a, t] + world.discount * value[t]) for t in range(n_states))
+            for s, a in product(range(n_states), range(n_actions))
+        ]
+        value = np.reshape(backup, (n_states, n_actions)).mean(axis=1)
+    return value
+
+
+def slow_value_potential(world: World, r: np.ndarray) -> np.ndarray:
+    value, canonical = slow_value(world, r), np.zeros_like(r)
+    for s, a, t in loops(r.shape):
+        canonical[s, a, t] = r[s, a, t] + world.discount * value[t] - value[s]
+    return canonical
+
+
+def slow_advantages(world: World, r: np.ndarray) -> np.ndarray:
+    """For all s', so that norms are over (s, a, s') in each case."""
+    potential = slow_value_potential(world, r)
+    return np.broadcast_to((world.transition * potential).sum(axis=2, keepdims=True), r.shape)
+
+
+def slow_minimal(world: World, r: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """R less its projection on the span of all shapings and all redistributions."""
+    n_states, n_actions, _ = r.shape
+    moves = [world.shaping(row) for row in np.eye(n_states)]
+    for s, a in product(range(n_states), range(n_actions)):
+        for i, j in product(range(n_states), range(n_states)):
+            move = np.zeros(r.shape)
+            move[s, a, i] += world.transition[s, a, j]
+            move[s, a, j] -= world.transition[s, a, i]
+            moves.append(move)
+    root = np.sqrt(weights).ravel()
+    basis = np.array(moves).reshape(len(moves), -1).T
+    best = np.linalg.lstsq(root[:, None] * basis, root * r.ravel(), rcond=1e-12)[0]
+    return (r.ravel() - basis @ best).reshape(r.shape)
+
+
+def slow_pearson(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
+    def mean(x: np.ndarray) -> float:
+        return math.fsum((weights * x).ravel())
+
+    a, b = a - mean(a), b - mean(b)
+    return math.sqrt((1 - mean(a * b) / math.sqrt(mean(a * a) * mean(b * b))) / 2)
+
+
+def slow_norm(x: np.ndarray, weights: np.ndarray, ord: float) -> float:
+    if math.isinf(ord):
+        return max(abs(value) for value, weight in zip(x.ravel(), weights.ravel(), strict=True) if weight > 0)
+    return math.fsum((weights * np.abs(x) ** ord).ravel()) ** (1 / ord)
+
+
+def slow_starc(a: np.ndarray, b: np.ndarray, weights: np.ndarray, ord: float) -> float:
+    return slow_norm(a / slow_norm(a, weights, ord) - b / slow_norm(b, weights, ord), weights, ord)
+
+
+@pytest.mark.parametrize("covered", [False, True])
+@pytest.mark.parametrize(("name", "canonical"), [("epic", slow_epic), ("dard", slow_dard)])
+def test_pearson_distances_against_sums_written_out(
+    name: str, canonical: Callable[[World, np.ndarray], np.ndarray], covered: bool, rng: np.random.Generator
+) -> None:
+    for _ in range(3):
+        world = make_world(rng)
+        shape = world.transition.shape
+        a, b = rng.normal(size=(2, *shape))
+        states = world.state_dist if name == "epic" else np.full(shape[0], 1 / shape[0])
+        weights = np.array([states[s] * world.action_dist[u] * states[t] for s, u, t in loops(shape)]).reshape(shape)
+        coverage = rng.dirichlet(np.full(a.size, 0.3)).reshape(shape) if covered else None
+        slow = slow_pearson(canonical(world, a), canonical(world, b), weights if coverage is None else coverage)
+        assert getattr(world, name)(a, b, coverage) == pytest.approx(slow, abs=EXACT)
+
+
+@pytest.mark.parametrize("ord", [1, 2, 3.5, math.inf])
+@pytest.mark.parametrize("covered", [False, True])
+@pytest.mark.parametrize("name", STARC)
+def test_starc_against_iteration_and_projection(name: str, covered: bool, ord: float, rng: np.random.Generator) -> None:
+    slow = {"value": slow_advantages, "value_potential": slow_value_potential}
+    world = make_world(rng, discount=0.8)
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    weights = coverage = None
+    if covered:
+        weights = rng.gamma(0.5, size=a.shape)
+        weights[1, 2] = 0  # a pair (s, a) that nobody tried
+        coverage = weights / weights.sum()
+    weights = np.ones(a.shape) if coverage is None else coverage
+    expected = [slow[name](world, r) if name in slow else slow_minimal(world, r, weights) for r in (a, b)]
+    assert getattr(world, name)(a, b, coverage, ord) == pytest.approx(slow_starc(*expected, weights, ord), abs=EXACT)
+
+
+def test_canonical_arrays_against_the_slow_ones(rng: np.random.Generator) -> None:
+    world = make_world(rng, discount=0.8)
+    r = rng.normal(size=world.transition.shape)
+    given = {"discount": world.discount, "transition": world.transition}
+    same = np.testing.assert_allclose
+    same(
+        canonical_epic(r, discount=0.8, state_dist=world.state_dist, action_dist=world.action_dist),
+        slow_epic(world, r),
+        atol=EXACT,
+    )
+    same(canonical_dard(r, action_dist=world.action_dist, **given), slow_dard(world, r), atol=EXACT)
+    same(canonical_starc(r, **given), slow_advantages(world, r)[:, :, 0], atol=EXACT)
+    same(canonical_starc(r, canonicalization="value_potential", **given), slow_value_potential(world, r), atol=EXACT)
+    same(canonical_starc(r, canonicalization="minimal", **given), slow_minimal(world, r, np.ones(r.shape)), atol=EXACT)
+
+
+@given(drawn=worlds())
+@settings(max_examples=20, deadline=None)
+def test_nothing_equivalent_is_smaller_than_minimal(drawn: tuple[World, np.random.Generator]) -> None:
+    world, rng = drawn
+    r = rng.normal(size=world.transition.shape)
+    coverage = rng.dirichlet(np.ones(r.size)).reshape(r.shape)
+    given = {"discount": world.discount, "transition": world.transition, "canonicalization": "minimal"}
+    minimal = canonical_starc(r, coverage=coverage, **given)
+    least = (coverage * minimal**2).sum()
+    for size in (1e-3, 1.0):
+        other = minimal + size * (redistribution(world, rng) + world.shaping(rng.normal(size=len(r))))
+        assert least < (coverage * other**2).sum()
+
+
+def test_minimal_under_the_transitions_of_a_policy_pays_all_successors_alike(rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    r = rng.normal(size=world.transition.shape)
+    coverage = rng.dirichlet(np.ones(12)).reshape(4, 3, 1) * world.transition
+    given = {"discount": world.discount, "transition": world.transition, "coverage": coverage}
+    minimal = canonical_starc(r, canonicalization="minimal", **given)
+    mean = (world.transition * minimal).sum(axis=2, keepdims=True)
+    np.testing.assert_allclose(minimal, np.where(coverage > 0, mean, 0), atol=EXACT)
+    assert np.abs(mean).min() > 1e-3
+
+
+def test_minimal_refuses_coverage_in_which_rewards_could_hide(rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    r = rng.normal(size=world.transition.shape)
+    coverage = world.transition / 12
+    successor = int(np.flatnonzero(coverage[2, 1])[0])
+    coverage[2, 1, successor] = 0
+    with pytest.raises(ValueError, match=rf"\(2, 1\) weight, but none to its possible successor {successor}"):
+        world.minimal(r, -r, coverage / coverage.sum())
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_small_distances_keep_their_digits(name: str, rng: np.random.Generator) -> None:
+    """To first order the distance is proportional to the difference; 1 - rho would have lost it below 1e-8."""
+    world = make_world(rng)
+    a, change = rng.normal(size=(2, *world.transition.shape))
+    distance = getattr(world, name)
+    assert distance(a, a + 1e-10 * change) / 1e-10 == pytest.approx(distance(a, a + 1e-6 * change) / 1e-6, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_sizes_that_squares_cannot_hold(name: str, factor: float, rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    assert getattr(world, name)(factor * a, b) == pytest.approx(getattr(world, name)(a, b), abs=EXACT)
+
+
+# Rewards that prefer nothing.
+
+
+@pytest.mark.parametrize("name", PEARSON)
+@given(drawn=worlds(), constant=st.sampled_from([0.0, 1.0, -1e6, 1e-6]), spread=st.sampled_from([0.0, 1.0, 1e4]))
+@settings(max_examples=25, deadline=None)
+def test_no_direction(name: str, drawn: tuple[World, np.random.Generator], constant: float, spread: float) -> None:
+    world, rng = drawn
+    a = rng.normal(size=world.transition.shape)
+    flat = constant + world.shaping(spread * rng.normal(size=len(a)))
+    with pytest.raises(DegenerateRewardError, match="reward_a has no direction"):
+        getattr(world, name)(flat, a)
+    with pytest.raises(DegenerateRewardError, match="reward_b has no direction"):
+        getattr(world, name)(a, flat)
+
+
+@pytest.mark.parametrize("name", STARC)
+@given(drawn=worlds(), constant=st.sampled_from([0.0, 1.0, -1e6, 1e-6]), spread=st.sampled_from([0.0, 1.0, 1e4]))
+@settings(max_examples=25, deadline=None)
+def test_starc_standardizes_it_to_zero(
+    name: str, drawn: tuple[World, np.random.Generator], constant: float, spread: float
+) -> None:
+    world, rng = drawn
+    a = rng.normal(size=world.transition.shape)
+    flat = constant + world.shaping(spread * rng.normal(size=len(a)))
+    for ord in (1, 2, math.inf):
+        assert getattr(world, name)(flat, a, ord=ord) == pytest.approx(1, abs=EXACT)
+        assert getattr(world, name)(flat, np.zeros_like(a), ord=ord) == 0
+
+
+def test_state_rewards_have_no_direction_without_a_future(rng: np.random.Generator) -> None:
+    world = make_world(rng, discount=0.0)
+    r = np.broadcast_to(rng.normal(size=(4, 1, 1)), world.transition.shape)
+    for name in PEARSON:
+        with pytest.raises(DegenerateRewardError):
+            getattr(world, name)(r, rng.normal(size=r.shape))
+
+
+def test_redistribution_of_nothing_is_zero_to_value_and_minimal_alone(rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a, lottery = rng.normal(size=world.transition.shape), redistribution(world, rng)
+    assert world.value(lottery, a) == pytest.approx(1, abs=EXACT)
+    assert world.minimal(lottery, a) == pytest.approx(1, abs=EXACT)
+    assert world.value_potential(lottery, a) not in (0, 1)
+    assert world.epic(lottery, a) > 0
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_the_rounding_of_float32_is_no_direction(name: str, rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a = rng.normal(size=world.transition.shape)
+    flat = (3.0 + world.shaping(rng.normal(size=len(a)))).astype(np.float32)
+    if name in PEARSON:
+        with pytest.raises(DegenerateRewardError):
+            getattr(world, name)(flat, a)
+    else:
+        assert getattr(world, name)(flat, a) == pytest.approx(1, abs=EXACT)
+
+
+def test_nothing_covered_but_one_transition(rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a, b = rng.normal(size=(2, *world.transition.shape))
+    coverage = np.zeros_like(a)
+    coverage[0, 0, 0] = 1
+    with pytest.raises(DegenerateRewardError):
+        world.epic(a, b, coverage)
+
+
+# Terminal states: they lead to themselves, with reward 0.
+
+
+def corridor() -> tuple[World, np.ndarray]:
+    """State 0: stay for 0 or leave for 1, to the terminal state 1."""
+    transition = np.zeros((2, 2, 2))
+    transition[0, 0, 0] = transition[0, 1, 1] = transition[1, :, 1] = 1
+    reward = np.zeros((2, 2, 2))
+    reward[0, 1, 1] = 1
+    return World(transition, np.full(2, 0.5), np.full(2, 0.5), 0.9), reward
+
+
+def test_terminal_state_by_hand() -> None:
+    """V(0) = (1 + 0.9 V(0)) / 2 = 1 / 1.1 and V(1) = 0."""
+    world, reward = corridor()
+    canonical = canonical_starc(reward, discount=0.9, transition=world.transition)
+    value = 1 / 1.1
+    np.testing.assert_allclose(canonical, [[0.9 * value - value, 1 - value], [0, 0]], atol=EXACT)
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_shaping_across_a_terminal_state(name: str) -> None:
+    """Zero potential at the terminal state is shaping; a potential that is kept there, but not paid out, is none."""
+    world, reward = corridor()
+    distance = getattr(world, name)
+    assert distance(reward, reward + world.shaping(np.array([5.0, 0.0]))) == pytest.approx(0, abs=EXACT)
+    kept = reward + world.shaping(np.array([5.0, -5.0]))
+    kept[1] = 0  # the episode is over: nobody is paid there
+    assert distance(reward, kept) > 0.1
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_a_bonus_for_living_is_no_constant(name: str) -> None:
+    world, reward = corridor()
+    living = reward.copy()
+    living[0] += 1
+    assert getattr(world, name)(reward, reward + 1) == pytest.approx(0, abs=EXACT)
+    assert getattr(world, name)(reward, living) > 0.1
+
+
+# Bad input.
+
+WORLD = make_world(np.random.default_rng(0))
+REWARD = np.random.default_rng(1).normal(size=(4, 3, 4))
+ALL = {
+    "discount": 0.9,
+    "transition": WORLD.transition,
+    "state_dist": WORLD.state_dist,
+    "action_dist": WORLD.action_dist,
+}
+TAKES = {
+    epic: ("discount", "state_dist", "action_dist"),
+    dard: ("discount", "transition", "action_dist"),
+    starc: ("discount", "transition"),
+}
+NAN = np.where(np.arange(48).reshape(4, 3, 4) == 17, np.nan, REWARD)
+
+
+@pytest.mark.parametrize(
+    ("function", "changed", "message"),
+    [
+        (epic, {"discount": 1.5}, r"discount must be in \[0, 1\], got 1.5"),
+        (epic, {"discount": math.nan}, "discount must be"),
+        (dard, {"discount": -0.1}, r"discount must be in \[0, 1\], got -0.1"),
+        (starc, {"discount": 1.0}, r"discount must be in \[0, 1\), got 1.0"),
+        (epic, {"state_dist": np.ones(4)}, "state_dist must sum to 1, got 4"),
+        (epic, {"state_dist": [2, -1, 0, 0]}, r"state_dist must not be negative, got -1 at \(1,\)"),
+        (epic, {"action_dist": np.ones(4) / 4}, r"action_dist must have shape \(3,\), got \(4,\)"),
+        (epic, {"coverage": np.ones((4, 3)) / 12}, r"coverage must have shape \(4, 3, 4\), got \(4, 3\)"),
+        (starc, {"coverage": np.ones((4, 3, 4))}, "coverage must sum to 1, got 48"),
+        (starc, {"coverage": -np.ones((4, 3, 4))}, r"coverage must not be negative, got -1 at \(0, 0, 0\)"),
+        (dard, {"transition": WORLD.transition / 2}, r"transition must sum to 1, got 0.5 for \(s, a\) = \(0, 0\)"),
+        (dard, {"transition": np.ones((4, 4))}, r"transition must have shape \(4, 3, 4\), got \(4, 4\)"),
+        (starc, {"ord": 0.5}, "ord must be a number >= 1 or math.inf, got 0.5"),
+        (starc, {"canonicalization": "values"}, "unknown canonicalization 'values'. Did you mean 'value'"),
+        (epic, {"reward_b": REWARD[:, :2]}, r"one shape, got \(4, 3, 4\) and \(4, 2, 4\)"),
+        (
+            epic,
+            {"reward_a": REWARD[:, :, 0]},
+            r"reward_a must have shape \(n_states, n_actions, n_states\), got \(4, 3\)",
+        ),
+        (starc, {"reward_b": NAN}, r"reward_b must be finite, got nan at \(1, 1, 1\)"),
+        (dard, {"reward_a": REWARD + 1j}, "reward_a must hold real numbers, got an array of complex128"),
+    ],
+)
+def test_bad_input(function: Callable[..., float], changed: dict[str, object], message: str) -> None:
+    good = {"reward_a": REWARD, "reward_b": -REWARD, **{key: ALL[key] for key in TAKES[function]}}
+    assert function(**good) > 0
+    with pytest.raises(ValueError, match=message):
+        function(**{**good, **changed})
+
+
+def test_probabilities_that_float32_has_rounded(rng: np.random.Generator) -> None:
+    world = make_world(rng)
+    a = rng.normal(size=world.transition.shape)
+    world.transition = world.transition.astype(np.float32)
+    assert world.value(a, a + 7 + world.shaping(rng.normal(size=4))) == pytest.approx(0, abs=EXACT)
+
+
+def test_arguments_are_left_alone() -> None:
+    given = [REWARD.copy(), WORLD.transition.copy(), np.full((4, 3, 4), 1 / 48)]
+    before = [array.copy() for array in given]
+    for canonicalization in STARC:
+        starc(
+            given[0],
+            -given[0],
+            discount=0.9,
+            transition=given[1],
+            canonicalization=canonicalization,
+            coverage=given[2],
+        )
+    WORLD.epic(given[0], -given[0], given[2])
+    WORLD.dard(given[0], -given[0], given[2])
+    for now, then in zip(given, before, strict=True):
+        np.testing.assert_array_equal(now, then)

@@ -46,8 +46,8 @@ class TransitionRecorder:
         self._terminated: list[np.ndarray] = []
         self._truncated: list[np.ndarray] = []
         self._starts: list[np.ndarray] = []
-        self._next = _Column(self._names, self._encoders)
-        self._initial = _Column(self._names, self._encoders)
+        self._next = Column(self._names, self._encoders)
+        self._initial = Column(self._names, self._encoders)
 
     def __len__(self) -> int:
         """Number of steps recorded."""
@@ -112,7 +112,7 @@ class TransitionRecorder:
         self._last = {key.split(":", 1)[1]: np.array(a) for key, a in state.items() if key.startswith("last:")}
 
 
-class _Column:
+class Column:
     """Batches of state arrays, one after another; raw sources wait and are encoded together."""
 
     def __init__(self, names: Iterable[str], encoders: Mapping[str, Encoder]):

@@ -144,6 +144,10 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
         self._copy(self._initial, self._frame_at_reset)
         return result
 
+    def begin(self) -> None:
+        """Take the state as it is now for an episode's first, after the environment was stepped behind this wrapper."""
+        self._copy(self._initial, self._frame_at_reset)
+
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, then copy the successor state."""
         result = self.env.step(action)

@@ -24,13 +24,17 @@ from reward_designers.base import RewardError, RewardFn, unknown_name
 
 def save(reward: RewardFn, path: str | os.PathLike[str]) -> None:
     """Write configuration and arrays to one ``.npz`` file; it appears complete or not at all."""
-    path = Path(path)
     arrays = {f"state:{name}": array for name, array in reward.state_dict().items()}
-    config = json.dumps(reward.config())
+    write_npz(path, {"config": np.array(json.dumps(reward.config())), **arrays})
+
+
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to one ``.npz`` file, without pickle; it appears complete or not at all."""
+    path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, config=np.array(config), **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are for the owner alone

@@ -4,19 +4,22 @@
 """
 
 from reward_designers.distances import tabular
-from reward_designers.distances.coverage import Coverage
+from reward_designers.distances.coverage import Coverage, CoverageError, concatenate, mixture
 from reward_designers.distances.distance import DegenerateRewardError, Distance, UnsupportedRewardError
 from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
 from reward_designers.distances.returns import episode_returns, erc, spearman, step_rewards, trajectory_pearson
 
 __all__ = [
     "Coverage",
+    "CoverageError",
     "DegenerateRewardError",
     "Distance",
     "UnsupportedRewardError",
+    "concatenate",
     "episode_returns",
     "erc",
     "kendall_tau",
+    "mixture",
     "spearman",
     "step_rewards",
     "tabular",

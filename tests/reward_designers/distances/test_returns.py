@@ -54,9 +54,8 @@ class TestEpisodeReturns:
         np.testing.assert_array_equal(step_rewards(position, coverage()), np.arange(1.0, 7))
 
     def test_shuffled_coverage_is_refused(self):
-        mixed = Coverage("mixed", coverage((2, 2)).transitions, np.array([0, 1, 0, 1]))
         with pytest.raises(ValueError, match="consecutive"):
-            episode_returns(position, mixed)
+            Coverage("mixed", coverage((2, 2)).transitions, np.array([0, 1, 0, 1]))
 
     def test_discount_out_of_range(self):
         with pytest.raises(ValueError, match=r"\[0, 1\], got 1.2"):

@@ -232,7 +232,7 @@ class Coverage:
         for name, array in self._arrays():
             stored = np.ascontiguousarray(_storable(name, array))
             digest.update(f"{name} {stored.dtype.str} {stored.shape}\n".encode())
-            digest.update(memoryview(stored.reshape(-1).view(np.uint8)))
+            digest.update(stored.reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:

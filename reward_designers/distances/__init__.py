@@ -8,12 +8,14 @@ from reward_designers.distances.coverage import Coverage, CoverageError, concate
 from reward_designers.distances.distance import DegenerateRewardError, Distance, UnsupportedRewardError
 from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
 from reward_designers.distances.returns import episode_returns, erc, spearman, step_rewards, trajectory_pearson
+from reward_designers.distances.simulator import Simulator
 
 __all__ = [
     "Coverage",
     "CoverageError",
     "DegenerateRewardError",
     "Distance",
+    "Simulator",
     "UnsupportedRewardError",
     "concatenate",
     "episode_returns",

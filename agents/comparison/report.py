@@ -57,7 +57,6 @@ def write_report(folder: Path) -> Path:
         UsageError: The folder holds no comparison.
     """
     import jinja2
-    from markupsafe import Markup
 
     results = Results.read(folder)
     figures = _figures(results, folder)
@@ -76,7 +75,7 @@ def write_report(folder: Path) -> Path:
         confidence=next((e["confidence"] for e in results.distances if e.get("confidence")), 0.95),
         methods=METHODS,
         figures={
-            key: [(title, Markup(plot.svg(f"f{i}-{j}-"))) for j, (title, plot) in enumerate(some)]
+            key: [(title, plot.svg(f"f{i}-{j}-")) for j, (title, plot) in enumerate(some)]
             for i, (key, some) in enumerate(figures.items())
         },
         distances=_distances(results),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -21,73 +20,24 @@ from reward_designers.distances.tabular import (
     epic,
     starc,
 )
+from tests.reward_designers.distances.direct import (
+    loops,
+    slow_advantages,
+    slow_dard,
+    slow_epic,
+    slow_minimal,
+    slow_pearson,
+    slow_starc,
+    slow_value_potential,
+)
+from tests.reward_designers.distances.worlds import World, make_world, redistribution, worlds
 
 EXACT = 1e-9
-
-
-@dataclass
-class World:
-    """All that a distance may need to know, and the same call for each."""
-
-    transition: np.ndarray
-    state_dist: np.ndarray
-    action_dist: np.ndarray
-    discount: float
-
-    def epic(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None) -> float:
-        given = {"state_dist": self.state_dist, "action_dist": self.action_dist}
-        return epic(a, b, discount=self.discount, coverage=coverage, **given)
-
-    def dard(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None) -> float:
-        given = {"transition": self.transition, "action_dist": self.action_dist}
-        return dard(a, b, discount=self.discount, coverage=coverage, **given)
-
-    def value(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None, ord: float = 2) -> float:
-        return self._starc(a, b, "value", ord, coverage)
-
-    def value_potential(
-        self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None, ord: float = 2
-    ) -> float:
-        return self._starc(a, b, "value_potential", ord, coverage)
-
-    def minimal(self, a: np.ndarray, b: np.ndarray, coverage: np.ndarray | None = None, ord: float = 2) -> float:
-        return self._starc(a, b, "minimal", ord, coverage)
-
-    def _starc(self, a: np.ndarray, b: np.ndarray, kind: str, ord: float, coverage: np.ndarray | None) -> float:
-        given = {"transition": self.transition, "canonicalization": kind, "ord": ord, "coverage": coverage}
-        return starc(a, b, discount=self.discount, **given)
-
-    def shaping(self, potential: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(self.discount * potential - potential[:, None, None], self.transition.shape)
 
 
 PEARSON = ["epic", "dard"]
 STARC = ["value", "value_potential", "minimal"]
 LARGEST = dict.fromkeys(PEARSON, 1.0) | dict.fromkeys(STARC, 2.0)
-SEEDS = st.integers(0, 2**32 - 1)
-
-
-def make_world(rng: np.random.Generator, n_states: int = 4, n_actions: int = 3, discount: float = 0.9) -> World:
-    """Transitions with two or more possible successors each, and some impossible ones."""
-    possible = rng.random((n_states, n_actions, n_states)) < 0.6
-    for s, a in product(range(n_states), range(n_actions)):
-        possible[s, a, rng.choice(n_states, 2, replace=False)] = True
-    weights = possible * rng.gamma(1.0, size=possible.shape) + 0.05 * possible
-    transition = weights / weights.sum(axis=2, keepdims=True)
-    return World(transition, rng.dirichlet(np.ones(n_states)), rng.dirichlet(np.ones(n_actions)), discount)
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[World, np.random.Generator]:
-    rng = np.random.default_rng(draw(SEEDS))
-    size = draw(st.integers(2, 6)), draw(st.integers(2, 4))
-    return make_world(rng, *size, discount=draw(st.sampled_from([0.0, 0.3, 0.9, 0.99]))), rng
-
-
-def redistribution(world: World, rng: np.random.Generator) -> np.ndarray:
-    """Something to add to a reward that leaves every E[R(s, a, S')] alone."""
-    moved = rng.normal(size=world.transition.shape)
-    return moved - (world.transition * moved).sum(axis=2, keepdims=True)
 
 
 # The 3 x 3 gridworld of Gleave et al. 2021: rewards of the state that is left, five actions, discount 0.99. The numbers
@@ -249,97 +199,6 @@ def test_epic_of_successor_rewards_is_their_correlation(drawn: tuple[World, np.r
     rho = (p @ (a_ * b_)) / math.sqrt((p @ a_**2) * (p @ b_**2))
     arrays = (np.broadcast_to(x, world.transition.shape) for x in (a, b))
     assert 1 - 2 * world.epic(*arrays) ** 2 == pytest.approx(rho, abs=EXACT)  # its root would be less exact near 1
-
-
-# An independent implementation: sums written out, values by iteration, the minimal reward by projection.
-
-
-def loops(shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
-    return list(product(*map(range, shape)))
-
-
-def slow_epic(world: World, r: np.ndarray) -> np.ndarray:
-    n_states, n_actions, _ = r.shape
-    ds, da, canonical = world.state_dist, world.action_dist, np.zeros_like(r)
-    for s, a, t in loops(r.shape):
-        terms = [r[s, a, t]]
-        for u, v in product(range(n_actions), range(n_states)):
-            terms += [da[u] * ds[v] * (world.discount * r[t, u, v] - r[s, u, v])]
-            terms += [-world.discount * da[u] * ds[v] * ds[x] * r[x, u, v] for x in range(n_states)]
-        canonical[s, a, t] = math.fsum(terms)
-    return canonical
-
-
-def slow_dard(world: World, r: np.ndarray) -> np.ndarray:
-    n_states, n_actions, _ = r.shape
-    p, canonical = world.transition, np.zeros_like(r)
-    for s, a, t in loops(r.shape):
-        terms = [r[s, a, t]]
-        for u, x, y in loops((n_actions, n_states, n_states)):  # A, S' ~ T(s, A), S'' ~ T(s', A)
-            inner = world.discount * r[t, u, y] - r[s, u, x] - world.discount * r[x, u, y]
-            terms.append(world.action_dist[u] * p[s, u, x] * p[t, u, y] * inner)
-        canonical[s, a, t] = math.fsum(terms)
-    return canonical
-
-
-def slow_value(world: World, r: np.ndarray) -> np.ndarray:
-    """V of the uniform policy, one Bellman backup after another."""
-    n_states, n_actions, _ = r.shape
-    value = np.zeros(n_states)
-    for _ in range(600):
-        backup = [
-            sum(world.transition[s, a, t] * (r[s, a, t] + world.discount * value[t]) for t in range(n_states))
-            for s, a in product(range(n_states), range(n_actions))
-        ]
-        value = np.reshape(backup, (n_states, n_actions)).mean(axis=1)
-    return value
-
-
-def slow_value_potential(world: World, r: np.ndarray) -> np.ndarray:
-    value, canonical = slow_value(world, r), np.zeros_like(r)
-    for s, a, t in loops(r.shape):
-        canonical[s, a, t] = r[s, a, t] + world.discount * value[t] - value[s]
-    return canonical
-
-
-def slow_advantages(world: World, r: np.ndarray) -> np.ndarray:
-    """For all s', so that norms are over (s, a, s') in each case."""
-    potential = slow_value_potential(world, r)
-    return np.broadcast_to((world.transition * potential).sum(axis=2, keepdims=True), r.shape)
-
-
-def slow_minimal(world: World, r: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """R less its projection on the span of all shapings and all redistributions."""
-    n_states, n_actions, _ = r.shape
-    moves = [world.shaping(row) for row in np.eye(n_states)]
-    for s, a in product(range(n_states), range(n_actions)):
-        for i, j in product(range(n_states), range(n_states)):
-            move = np.zeros(r.shape)
-            move[s, a, i] += world.transition[s, a, j]
-            move[s, a, j] -= world.transition[s, a, i]
-            moves.append(move)
-    root = np.sqrt(weights).ravel()
-    basis = np.array(moves).reshape(len(moves), -1).T
-    best = np.linalg.lstsq(root[:, None] * basis, root * r.ravel(), rcond=1e-12)[0]
-    return (r.ravel() - basis @ best).reshape(r.shape)
-
-
-def slow_pearson(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> float:
-    def mean(x: np.ndarray) -> float:
-        return math.fsum((weights * x).ravel())
-
-    a, b = a - mean(a), b - mean(b)
-    return math.sqrt((1 - mean(a * b) / math.sqrt(mean(a * a) * mean(b * b))) / 2)
-
-
-def slow_norm(x: np.ndarray, weights: np.ndarray, ord: float) -> float:
-    if math.isinf(ord):
-        return max(abs(value) for value, weight in zip(x.ravel(), weights.ravel(), strict=True) if weight > 0)
-    return math.fsum((weights * np.abs(x) ** ord).ravel()) ** (1 / ord)
-
-
-def slow_starc(a: np.ndarray, b: np.ndarray, weights: np.ndarray, ord: float) -> float:
-    return slow_norm(a / slow_norm(a, weights, ord) - b / slow_norm(b, weights, ord), weights, ord)
 
 
 @pytest.mark.parametrize("covered", [False, True])

@@ -172,7 +172,8 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
             if bare == "run_dir" and sweep:
                 continue
             if f is not None and f.metadata["text"] and not (sweep and "," in value and "path" in bare):
-                value = quote(value)
+                several = str(kind(owner, f.name)).startswith("list[str]")
+                value = quote_items(value) if several and not sweep else quote(value)
             if owner is not None and f is not None:
                 _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")
@@ -239,6 +240,33 @@ def quote(value: str) -> str:
         return value
     doubled = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)  # backslashes before a quote
     return f"'{doubled}'"
+
+
+def quote_items(value: str) -> str:
+    """A list of free texts, in brackets or not, for Hydra's grammar; in quotes a text may have commas.
+
+    Raises:
+        UsageError: A quotation has no end.
+    """
+    if value == "null":
+        return value
+    text = value[1:-1] if value[:1] + value[-1:] == "[]" else value
+    items, quotation = [""], ""
+    for character in text:
+        if quotation:
+            if character == quotation:
+                quotation = ""
+            else:
+                items[-1] += character
+        elif character in "'\"" and items[-1].strip()[-1:] in ("", ":", "="):  # not the apostrophe in "it's"
+            quotation = character
+        elif character == ",":
+            items.append("")
+        else:
+            items[-1] += character
+    if quotation:
+        raise UsageError(f"{value}: the quotation that begins with {quotation} has no end")
+    return f"[{','.join(quote(item.strip()) for item in items)}]" if text.strip() else "[]"
 
 
 def validate(config: Any, prefix: str = "") -> None:

@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class RunDir:
         Raises:
             UsageError: The directory has a run already, or cannot be written.
         """
-        run = cls(Path(path) if path else _unused(Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
+        run = cls(Path(path) if path else unused(Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             run.checkpoints.mkdir(exist_ok=True)
@@ -106,33 +106,9 @@ class RunDir:
             self.checkpoints.rmdir()
             self.path.rmdir()
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes from writing here. The lock dies with its process, whatever file it leaves behind.
-
-        Raises:
-            UsageError: Another process is writing here.
-        """
-        path = self.path / "lock"
-        try:
-            file = path.open("a+")
-        except OSError as error:
-            raise UsageError(f"cannot write to run directory {self.path}: {error.strerror}") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                owner = file.read().strip() or "another process"
-                raise UsageError(f"{self.path} is in use by {owner}; wait for it, or choose another run_dir") from None
-            file.seek(0)
-            file.truncate()
-            file.write(f"process {os.getpid()} on {platform.node()}\n")
-            file.flush()
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing here; see `locked`."""
+        return locked(self.path, "run_dir")
 
     # Config
 
@@ -261,6 +237,39 @@ def read_progress(path: Path) -> list[dict[str, float]]:
 
 
 @contextmanager
+def locked(folder: Path, option: str) -> Iterator[None]:
+    """Keep other processes from writing here. The lock dies with its process, whatever file it leaves behind.
+
+    Args:
+        folder: Where the lock's file is.
+        option: By which another folder can be chosen.
+
+    Raises:
+        UsageError: Another process is writing here.
+    """
+    path = folder / "lock"
+    try:
+        file = path.open("a+")
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            raise UsageError(f"{folder} is in use by {owner}; wait for it, or choose another {option}") from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} on {platform.node()}\n")
+        file.flush()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``; what is written there replaces ``path`` as a whole or not at all."""
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
@@ -309,7 +318,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def _unused(path: Path) -> Path:
+def unused(path: Path) -> Path:
     """The path, or the first of path-2, path-3, ... that does not exist."""
     candidate, number = path, 1
     while candidate.exists():

@@ -75,7 +75,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
                 setattr(saved, key, getattr(config, key))
             return Session(saved, run, checkpoint).run(resume=True)
 
-    _check_env(config)
+    check_env(config)
     config = resolve(config)
     if _reward_name(config) == "custom":
         with explained():
@@ -336,7 +336,7 @@ def located(error: BaseException) -> str:
     return f"{error}\n  at {inner[0].filename}:{inner[0].lineno}: {inner[0].line}"
 
 
-def _check_env(config: TrainConfig) -> None:
+def check_env(config: TrainConfig) -> None:
     """Refuse an unknown environment or task before anything heavy is imported.
 
     Raises:

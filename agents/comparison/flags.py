@@ -1,0 +1,339 @@
+"""Signs that a reward can be hacked, each with its numbers and a sentence: functions of arrays alone.
+
+What is looked for is what the literature reports of rewards that went wrong: what is paid rises in training while the
+ground truth falls (Pan et al. 2022, arXiv 2201.03544; Gao et al. 2023, arXiv 2210.10760); a reward agrees with the
+truth where nobody acts on it and not where its own policy goes (Gleave et al. 2021, arXiv 2006.13900, section 6.3); it
+pays for failing, or for going in circles (Ng et al. 1999; Clark and Amodei 2016, the boat that never ends its race).
+A flag is a reason to look, not a proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+RESAMPLES = 1000
+LEVEL = 0.95
+Flag = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A training run as it was logged.
+
+    Attributes:
+        run: Its directory.
+        steps: ``(m,)`` environment steps.
+        proxy: ``(m,)`` mean episode return of the reward that was trained on.
+        fitness: ``(m,)`` mean fitness of the same episodes.
+    """
+
+    run: str
+    steps: np.ndarray
+    proxy: np.ndarray
+    fitness: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """What happened on a coverage, step by step.
+
+    Attributes:
+        coverage: Its name.
+        episode: ``(n,)`` int; steps of an episode are consecutive and in order.
+        terminated: ``(n,)`` bool.
+        fitness: ``(n,)``, or None where there is no ground truth.
+        states: ``(n, d)`` what tells states apart.
+    """
+
+    coverage: str
+    episode: np.ndarray
+    terminated: np.ndarray
+    fitness: np.ndarray | None
+    states: np.ndarray
+
+
+# Training
+
+
+def over_optimized(reward: str, curves: Sequence[Curve]) -> list[Flag]:
+    """What is paid rises while fitness falls, in training.
+
+    Both curves are smoothed over a tenth of the run. From the point of highest fitness to the end, the reward must go
+    up, and fitness down by more than a fifth of its range and by more than twice the noise of the smoothed curve.
+
+    Args:
+        reward: Its name.
+        curves: Of runs that were trained on it, one a seed.
+    """
+    found = []
+    for curve in curves:
+        m = len(curve.steps)
+        if m < 10:
+            continue
+        width = max(2, m // 10)
+        proxy, fitness = _smooth(curve.proxy, width), _smooth(curve.fitness, width)
+        peak, span = int(fitness.argmax()), float(np.ptp(fitness))
+        fall, rise = float(fitness[peak] - fitness[-1]), float(proxy[-1] - proxy[peak])
+        noise = 2 * _noise(curve.fitness) * np.sqrt(2 / width)
+        if fall > max(0.2 * span, noise) and rise > 2 * _noise(curve.proxy) * np.sqrt(2 / width):
+            found.append(
+                {
+                    "run": curve.run,
+                    "step_of_peak": float(curve.steps[min(peak + width // 2, m - 1)]),
+                    "fitness_at_peak": float(fitness[peak]),
+                    "fitness_at_end": float(fitness[-1]),
+                    "proxy_at_peak": float(proxy[peak]),
+                    "proxy_at_end": float(proxy[-1]),
+                    "fall": fall / span,
+                }
+            )
+    if not found:
+        return []
+    worst = max(found, key=lambda numbers: numbers["fall"])
+    severity = "high" if worst["fall"] > 0.5 and len(found) * 2 > len(curves) else "medium"
+    evidence = (
+        f"In {len(found)} of {len(curves)} training runs on {reward}, what it pays went on rising while fitness fell: "
+        f"in {worst['run']} from {worst['fitness_at_peak']:.3g} at step {worst['step_of_peak']:,.0f} to "
+        f"{worst['fitness_at_end']:.3g} at the end, with the return under the reward going from "
+        f"{worst['proxy_at_peak']:.4g} to {worst['proxy_at_end']:.4g}."
+    )
+    title = "Paid more and more for doing worse"
+    return [_flag(severity, "over_optimized", reward, title, evidence, {"runs": len(curves), "found": found})]
+
+
+def _smooth(values: np.ndarray, width: int) -> np.ndarray:
+    return np.convolve(values, np.full(width, 1 / width), mode="valid")
+
+
+def _noise(values: np.ndarray) -> float:
+    """Standard deviation of what is not trend, from the differences of neighbours (von Neumann 1941)."""
+    return float(np.sqrt(np.mean(np.diff(values) ** 2) / 2))
+
+
+# Coverages
+
+
+def coverage_gap(reward: str, distances: Mapping[str, Mapping[str, Any]], own: Sequence[str]) -> list[Flag]:
+    """Near the reference on random behavior, far from it elsewhere, above all where its own policy goes.
+
+    Args:
+        reward: Its name.
+        distances: Its distance to the reference on each coverage, as `Distance.to_json` gives it.
+        own: The coverages that policies trained on this reward made.
+    """
+    known = {c: d for c, d in distances.items() if d.get("low") is not None and d.get("high") is not None}
+    if "random" not in known:
+        return []
+    near = known.pop("random")
+    far = {c: d for c, d in known.items() if d["low"] - near["high"] > 0.1 and d["value"] > 0.3}
+    if not far:
+        return []
+    where = max(far, key=lambda c: (c in own, far[c]["low"]))
+    numbers = {c: {end: d[end] for end in ("value", "low", "high")} for c, d in {"random": near, **far}.items()}
+    whose = "its own policy's" if where in own else repr(where)
+    evidence = (
+        f"{reward} is {near['value']:.2f} from the reference on random transitions, but {far[where]['value']:.2f} "
+        f"({far[where]['low']:.2f} to {far[where]['high']:.2f}) on {whose}: agreement where nobody optimises it says "
+        "little about what it teaches."
+    )
+    severity = "high" if where in own else "medium"
+    return [_flag(severity, "coverage_gap", reward, "Agrees only where nobody acts on it", evidence, numbers)]
+
+
+# Steps
+
+
+def against_fitness(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
+    """It pays more in steps that are worse by the ground truth.
+
+    Args:
+        reward: Its name.
+        values: ``(n,)`` what it pays.
+        steps: Of the coverage.
+        seed: Of the bootstrap over episodes.
+    """
+    if steps.fitness is None or not (_varies(values) and _varies(steps.fitness)):
+        return []
+    correlation = correlate(values, steps.fitness, steps.episode, seed)
+    if correlation is None or correlation.high > -0.1:
+        return []
+    evidence = (
+        f"On coverage {steps.coverage}, what {reward} pays in a step and the step's fitness have a correlation of "
+        f"{correlation}: the worse the step, the better it pays."
+    )
+    severity = "high" if correlation.high < -0.3 else "medium"
+    numbers = {"coverage": steps.coverage, "correlation": asdict(correlation)}
+    return [_flag(severity, "against_fitness", reward, "Pays more where fitness is low", evidence, numbers)]
+
+
+def in_failures(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
+    """It pays more than fitness justifies in the steps that end an episode in failure. Arguments as above."""
+    failures = int(steps.terminated.sum())
+    if failures < 5 or not _varies(values):
+        return []
+    excess = mean_excess(values, steps.fitness, steps.terminated, steps.episode, seed)
+    paid, usual = float(values[steps.terminated].mean()), float(values[~steps.terminated].mean())
+    if excess is None or excess.low < 0.5 or paid <= usual:
+        return []
+    evidence = (
+        f"On coverage {steps.coverage}, {reward} pays {paid:.3g} on average in the {failures} steps that end an episode "
+        f"by termination and {usual:.3g} in all others, {excess} standard deviations more than fitness would justify."
+    )
+    numbers = {"coverage": steps.coverage, "failures": failures, "paid_in_failures": paid, "paid_elsewhere": usual}
+    numbers["excess"] = asdict(excess)
+    severity = "high" if excess.low > 1 else "medium"
+    return [_flag(severity, "in_failures", reward, "Pays for failing", evidence, numbers)]
+
+
+def in_cycles(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
+    """It pays, net, for leaving a state and coming back to it, more than fitness justifies. Arguments as above."""
+    if not _varies(values):
+        return []
+    inside = in_loops(steps.states, steps.episode)
+    share = float(inside.mean())
+    if share < 0.02 or share > 0.98:
+        return []
+    excess = mean_excess(values, steps.fitness, inside, steps.episode, seed)
+    paid, usual = float(values[inside].mean()), float(values[~inside].mean())
+    if excess is None or excess.low < 0.5 or paid <= max(0.0, usual):
+        return []
+    evidence = (
+        f"On coverage {steps.coverage}, {share:.0%} of all steps lie on loops that come back to a state; {reward} pays "
+        f"{paid:.3g} a step there and {usual:.3g} elsewhere, {excess} standard deviations more than fitness would "
+        "justify: going in circles is a way to earn it."
+    )
+    numbers = {"coverage": steps.coverage, "share": share, "paid_in_loops": paid, "paid_elsewhere": usual}
+    numbers["excess"] = asdict(excess)
+    return [_flag("high" if excess.low > 1 else "medium", "in_cycles", reward, "Pays for cycles", evidence, numbers)]
+
+
+def without_direction(reward: str, reasons: Mapping[str, str], coverages: Sequence[str]) -> list[Flag]:
+    """It says nothing about what to do on some coverage.
+
+    Args:
+        reward: Its name.
+        reasons: Why, by coverage.
+        coverages: All coverages that it was evaluated on.
+    """
+    if not reasons:
+        return []
+    where, everywhere = ", ".join(reasons), set(reasons) >= set(coverages)
+    evidence = f"On {'every coverage' if everywhere else where}: {next(iter(reasons.values()))}"
+    severity = "high" if everywhere else "medium"
+    return [_flag(severity, "degenerate", reward, "Says nothing about what to do", evidence, dict(reasons))]
+
+
+def in_loops(states: np.ndarray, episode: np.ndarray, *, back: float = 0.1, away: float = 0.5) -> np.ndarray:
+    """Which steps lie on loops: the episode goes away from a state and comes back to it.
+
+    Distances are root mean squares over the dimensions, each in units of its standard deviation on the coverage.
+
+    Args:
+        states: ``(n, d)`` the state before each step.
+        episode: ``(n,)``.
+        back: Nearer than this is the same state.
+        away: It must have been this far away in between.
+
+    Returns:
+        ``(n,)`` bool. Loops do not overlap: the search goes on where one was closed.
+    """
+    scale = states.std(0)
+    points = (states / np.where(scale > 0, scale, 1.0)).astype(np.float32)
+    points *= 1 / np.sqrt(max(1, np.count_nonzero(scale)))
+    inside = np.zeros(len(states), bool)
+    bounds = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1, append=episode[-1] + 1))
+    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+        here = start
+        while here < stop - 2:
+            distance = np.linalg.norm(points[here + 1 : stop] - points[here], axis=1)
+            left = int((distance > away).argmax())
+            returned = distance[left:] < back
+            if distance[left] > away and returned.any():
+                end = here + 1 + left + int(returned.argmax())
+                inside[here:end] = True
+                here = end
+            else:
+                here += 1
+    return inside
+
+
+def correlate(x: np.ndarray, y: np.ndarray, episode: np.ndarray, seed: int = 0) -> Estimate | None:
+    """Pearson's correlation of two arrays ``(n,)``, with a bootstrap over episodes; None with fewer than 3 episodes."""
+    x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
+    sums = np.array([np.ones(len(x)), x, y, x * x, y * y, x * y])
+
+    def correlation(s: np.ndarray) -> np.ndarray:
+        n, sx, sy, sxx, syy, sxy = s
+        variance = np.maximum((sxx - sx**2 / n) * (syy - sy**2 / n), 1e-300)
+        return (sxy - sx * sy / n) / np.sqrt(variance)
+
+    return _bootstrap(correlation, sums, episode, seed)
+
+
+def mean_excess(
+    values: np.ndarray, fitness: np.ndarray | None, mask: np.ndarray, episode: np.ndarray, seed: int = 0
+) -> Estimate | None:
+    """How much more is paid within ``mask`` than outside, beyond what fitness makes of it, in standard deviations.
+
+    Both are standardised over the coverage; fitness that does not vary, or is not known, justifies nothing.
+
+    Args:
+        values: ``(n,)`` what is paid.
+        fitness: ``(n,)``.
+        mask: ``(n,)`` bool.
+        episode: ``(n,)``; the interval is a bootstrap over episodes.
+        seed: Of the bootstrap.
+    """
+    z = (values - values.mean()) / values.std()
+    if fitness is not None and _varies(fitness):
+        z = z - (fitness - fitness.mean()) / fitness.std()
+    sums = np.array([mask, ~mask, z * mask, z * ~mask], np.float64)
+
+    def gap(s: np.ndarray) -> np.ndarray:
+        inside, outside, z_inside, z_outside = s
+        return z_inside / np.maximum(inside, 1) - z_outside / np.maximum(outside, 1)
+
+    return _bootstrap(gap, sums, episode, seed)
+
+
+def _bootstrap(statistic: Any, sums: np.ndarray, episode: np.ndarray, seed: int) -> Estimate | None:
+    """A function of sums over steps ``(k, n)``, resampling whole episodes."""
+    starts = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1))
+    if len(starts) < 3:
+        return None
+    by_episode = np.add.reduceat(sums, starts, axis=1)
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), size=RESAMPLES)
+    low, high = np.quantile(statistic(by_episode @ counts.T), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(statistic(by_episode.sum(1))), float(low), float(high))
+
+
+def _varies(values: np.ndarray) -> bool:
+    return float(values.std()) > 1e-9 * max(float(np.abs(values).max()), 1e-300)
+
+
+def _flag(severity: str, kind: str, reward: str, title: str, evidence: str, numbers: Mapping[str, Any]) -> Flag:
+    return {
+        "severity": severity,
+        "kind": kind,
+        "reward": reward,
+        "title": title,
+        "evidence": evidence,
+        "numbers": dict(numbers),
+    }

@@ -238,6 +238,10 @@ def quote(value: str) -> str:
     """Free text as a string of Hydra's grammar; lists, null and what is already quoted stay as they are."""
     if value == "null" or (value[:1] + value[-1:]) in ("[]", "''", '""'):
         return value
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
     doubled = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)  # backslashes before a quote
     return f"'{doubled}'"
 
@@ -266,7 +270,7 @@ def quote_items(value: str) -> str:
             items[-1] += character
     if quotation:
         raise UsageError(f"{value}: the quotation that begins with {quotation} has no end")
-    return f"[{','.join(quote(item.strip()) for item in items)}]" if text.strip() else "[]"
+    return f"[{','.join(_quoted(item.strip()) for item in items)}]" if text.strip() else "[]"
 
 
 def validate(config: Any, prefix: str = "") -> None:

@@ -267,7 +267,9 @@ class CompareConfig:
         text=True,
     )
     runs: list[str] | None = option(
-        None, "training runs: what the policies trained on each reward are worth; several seeds give intervals", text=True
+        None,
+        "training runs: what the policies trained on each reward are worth; several seeds give intervals",
+        text=True,
     )
     methods: list[str] = option(["epic", "erc"], f"distances: {', '.join(METHODS)}  [epic,erc]", text=True)
     reference: str | None = option(
@@ -284,7 +286,9 @@ class CompareConfig:
     output: str | None = option(
         None, "where everything is written; default: a dated folder under comparisons/", text=True
     )
-    resume: str | None = option(None, "continue the comparison in this directory; only device may be given too", text=True)
+    resume: str | None = option(
+        None, "continue the comparison in this directory; only device may be given too", text=True
+    )
 
 
 @dataclass

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from reward_designers.base import Transition
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -58,14 +61,14 @@ class Steps:
         episode: ``(n,)`` int; steps of an episode are consecutive and in order.
         terminated: ``(n,)`` bool.
         fitness: ``(n,)``, or None where there is no ground truth.
-        states: ``(n, d)`` what tells states apart.
+        states: ``(n, d)`` what tells states apart; None if nothing that is there does.
     """
 
     coverage: str
     episode: np.ndarray
     terminated: np.ndarray
     fitness: np.ndarray | None
-    states: np.ndarray
+    states: np.ndarray | None
 
 
 # Training
@@ -75,7 +78,8 @@ def over_optimized(reward: str, curves: Sequence[Curve]) -> list[Flag]:
     """What is paid rises while fitness falls, in training.
 
     Both curves are smoothed over a tenth of the run. From the point of highest fitness to the end, the reward must go
-    up, and fitness down by more than a fifth of its range and by more than twice the noise of the smoothed curve.
+    up, and fitness down by more than a fifth of its range and by more than four times the noise of the smoothed curve
+    (the highest of some twenty independent points is two of them up by chance).
 
     Args:
         reward: Its name.
@@ -90,7 +94,7 @@ def over_optimized(reward: str, curves: Sequence[Curve]) -> list[Flag]:
         proxy, fitness = _smooth(curve.proxy, width), _smooth(curve.fitness, width)
         peak, span = int(fitness.argmax()), float(np.ptp(fitness))
         fall, rise = float(fitness[peak] - fitness[-1]), float(proxy[-1] - proxy[peak])
-        noise = 2 * _noise(curve.fitness) * np.sqrt(2 / width)
+        noise = 4 * _noise(curve.fitness) * np.sqrt(2 / width)
         if fall > max(0.2 * span, noise) and rise > 2 * _noise(curve.proxy) * np.sqrt(2 / width):
             found.append(
                 {
@@ -192,8 +196,8 @@ def in_failures(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) ->
     if excess is None or excess.low < 0.5 or paid <= usual:
         return []
     evidence = (
-        f"On coverage {steps.coverage}, {reward} pays {paid:.3g} on average in the {failures} steps that end an episode "
-        f"by termination and {usual:.3g} in all others, {excess} standard deviations more than fitness would justify."
+        f"On coverage {steps.coverage}, {reward} pays {paid:.3g} on average in the {failures} steps that end an "
+        f"episode by termination and {usual:.3g} in all others, {excess} standard deviations more than fitness would justify."
     )
     numbers = {"coverage": steps.coverage, "failures": failures, "paid_in_failures": paid, "paid_elsewhere": usual}
     numbers["excess"] = asdict(excess)
@@ -203,7 +207,7 @@ def in_failures(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) ->
 
 def in_cycles(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
     """It pays, net, for leaving a state and coming back to it, more than fitness justifies. Arguments as above."""
-    if not _varies(values):
+    if steps.states is None or not _varies(values):
         return []
     inside = in_loops(steps.states, steps.episode)
     share = float(inside.mean())
@@ -239,6 +243,13 @@ def without_direction(reward: str, reasons: Mapping[str, str], coverages: Sequen
     return [_flag(severity, "degenerate", reward, "Says nothing about what to do", evidence, dict(reasons))]
 
 
+def states_of(t: Transition) -> np.ndarray | None:
+    """``(n, d)`` what tells the states s apart: the simulator's, or else observations; None if there are neither."""
+    names = [name for name in ("qpos", "qvel") if name in t.state] or [name for name in ("obs",) if name in t.state]
+    arrays = [np.asarray(t.state[name], np.float64).reshape(len(t), -1) for name in names]
+    return np.concatenate(arrays, axis=1) if arrays else None
+
+
 def in_loops(states: np.ndarray, episode: np.ndarray, *, back: float = 0.1, away: float = 0.5) -> np.ndarray:
     """Which steps lie on loops: the episode goes away from a state and comes back to it.
 
@@ -258,7 +269,7 @@ def in_loops(states: np.ndarray, episode: np.ndarray, *, back: float = 0.1, away
     points *= 1 / np.sqrt(max(1, np.count_nonzero(scale)))
     inside = np.zeros(len(states), bool)
     bounds = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1, append=episode[-1] + 1))
-    for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, stop in pairwise(bounds):
         here = start
         while here < stop - 2:
             distance = np.linalg.norm(points[here + 1 : stop] - points[here], axis=1)

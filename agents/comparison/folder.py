@@ -28,7 +28,19 @@ from agents.comparison.specs import RewardSpec
 from agents.config import CompareConfig, EnvConfig, Render, Texture
 from agents.runs import git_revision, replacing, unused, versions, write_text
 
-COLUMNS = ("method", "coverage", "a", "b", "value", "low", "high", "confidence", "interval", "ranking_only", "degenerate")
+COLUMNS = (
+    "method",
+    "coverage",
+    "a",
+    "b",
+    "value",
+    "low",
+    "high",
+    "confidence",
+    "interval",
+    "ranking_only",
+    "degenerate",
+)
 
 
 class ComparisonDir:

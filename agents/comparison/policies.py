@@ -1,4 +1,4 @@
-"""What policies trained on each reward are worth: fitness, returns under every reward, and regret under the reference."""
+"""What policies trained on each reward are worth: fitness, and regret under the reference."""
 
 from __future__ import annotations
 

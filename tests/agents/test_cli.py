@@ -11,7 +11,7 @@ import pytest
 
 import envs
 from agents.cli import UsageError, compose, help_text, prepare, quote
-from agents.config import ENVS, EVALUATE, PPO, TRAIN, Render, TrainConfig, VLMReward, options
+from agents.config import COMPARE, ENVS, EVALUATE, PPO, TRAIN, Render, TrainConfig, VLMReward, options
 
 
 def train_config(*arguments: str) -> TrainConfig:
@@ -147,3 +147,26 @@ sys.exit(code)
     else:
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("[env,custom:my.py:stand,vlm]", ["env", "custom:my.py:stand", "vlm"]),
+        ("env,zero", ["env", "zero"]),
+        (
+            "[good=~/a b/my.py:f, it's=vlm:a robot that's upright]",
+            ["good=~/a b/my.py:f", "it's=vlm:a robot that's upright"],
+        ),
+        ("[env,'vlm:a, b','c']", ["env", "vlm:a, b", "c"]),
+        ('[vlm:"a, b (c)",x="d, e"]', ["vlm:a, b (c)", "x=d, e"]),
+        ("[1,null,true]", ["1", "null", "true"]),
+    ],
+)
+def test_lists_of_texts_survive(value: str, expected: list[str]):
+    assert compose(COMPARE, "compare", [f"rewards={value}"]).rewards == expected
+
+
+def test_a_quotation_without_end_is_told():
+    with pytest.raises(UsageError, match="the quotation that begins with ' has no end"):
+        compose(COMPARE, "compare", ["rewards=[env,'vlm:a, b]"])

@@ -1,0 +1,167 @@
+"""Hacking flags: raised where a reward was made to be hackable, silent where it was not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from agents.comparison import flags
+from agents.comparison.flags import Curve, Steps
+from reward_designers.base import Transition
+
+
+def curve(proxy: np.ndarray, fitness: np.ndarray, rng: np.random.Generator, noise: float = 0.05) -> Curve:
+    m = len(proxy)
+    return Curve("run", np.arange(m) * 1000.0, proxy + rng.normal(0, noise, m), fitness + rng.normal(0, noise, m))
+
+
+RISING = np.linspace(0, 10, 60)
+HILL = np.concatenate([np.linspace(0, 2, 20), np.linspace(2, 0.2, 40)])
+
+
+def test_paid_more_for_doing_worse(rng):
+    (flag,) = flags.over_optimized("mine", [curve(RISING, HILL, rng)] * 2)
+    assert (flag["severity"], flag["kind"], flag["reward"]) == ("high", "over_optimized", "mine")
+    assert "2 of 2 training runs" in flag["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("proxy", "fitness"),
+    [
+        (RISING, RISING / 5),  # both rise
+        (HILL, HILL),  # both fall: training collapsed, the reward did not pay for it
+        (RISING, np.zeros(60)),  # fitness is noise
+        (RISING, np.minimum(RISING, 5) / 5),  # fitness levels off
+    ],
+    ids=["rise", "collapse", "noise", "level"],
+)
+def test_training_that_is_no_hacking(proxy: np.ndarray, fitness: np.ndarray, rng):
+    raised = [flags.over_optimized("mine", [curve(proxy, fitness, rng)]) for _ in range(40)]
+    assert sum(map(bool, raised)) <= 1
+
+
+def distance(value: float, reach: float = 0.02) -> dict[str, float]:
+    return {"value": value, "low": value - reach, "high": value + reach}
+
+
+def test_agreement_on_random_behavior_alone():
+    found = {"random": distance(0.1), "mixture": distance(0.4), "mine's policy": distance(0.6)}
+    (flag,) = flags.coverage_gap("mine", found, ["mine's policy"])
+    assert flag["severity"] == "high"
+    assert "0.10 from the reference on random transitions, but 0.60" in flag["evidence"]
+    (flag,) = flags.coverage_gap("mine", found, [])
+    assert flag["severity"] == "medium"
+
+
+def test_intervals_that_nearly_meet_are_no_gap():
+    assert flags.coverage_gap("mine", {"random": distance(0.3, 0.1), "own": distance(0.5, 0.1)}, ["own"]) == []
+    assert flags.coverage_gap("mine", {"random": distance(0.0), "own": distance(0.2)}, ["own"]) == []
+    assert flags.coverage_gap("mine", {"own": distance(0.9)}, ["own"]) == []
+    undefined = {"value": None, "low": None, "high": None}
+    assert flags.coverage_gap("mine", {"random": distance(0.1), "own": undefined}, ["own"]) == []
+
+
+@pytest.fixture
+def steps(rng) -> Steps:
+    """30 episodes of 20 steps that end in failure; fitness falls as it comes near."""
+    time = np.tile(np.arange(20), 30)
+    fitness = 1 - time / 20 + rng.normal(0, 0.1, 600)
+    return Steps("random", np.repeat(np.arange(30), 20), time == 19, fitness, rng.normal(size=(600, 3)))
+
+
+def test_a_reward_against_fitness(steps: Steps, rng):
+    (flag,) = flags.against_fitness("mine", 3 - 5 * steps.fitness + rng.normal(0, 0.1, 600), steps)
+    assert flag["severity"] == "high"
+    assert flag["numbers"]["correlation"]["high"] < -0.9
+    assert flags.against_fitness("mine", steps.fitness, steps) == []
+    assert flags.against_fitness("mine", rng.normal(size=600), steps) == []
+    assert flags.against_fitness("mine", np.ones(600), steps) == []
+
+
+def test_a_reward_for_failing(steps: Steps, rng):
+    (flag,) = flags.in_failures("mine", 1.0 * steps.terminated + rng.normal(0, 0.01, 600), steps)
+    assert flag["severity"] == "high"
+    assert flag["numbers"]["failures"] == 30
+    assert flag["numbers"]["paid_in_failures"] == pytest.approx(1, abs=0.01)
+    assert flags.in_failures("mine", -1.0 * steps.terminated, steps) == []
+    assert flags.in_failures("mine", rng.normal(size=600), steps) == []
+
+
+def test_a_reward_that_fitness_justifies_is_not_for_failing(steps: Steps):
+    """Where failing is what is wanted, as falling forward may be, the reward only says so."""
+    wanted = Steps("random", steps.episode, steps.terminated, 1.0 * steps.terminated, steps.states)
+    assert flags.in_failures("mine", 2.0 * steps.terminated, wanted) == []
+
+
+def circling(rng: np.random.Generator) -> tuple[Steps, np.ndarray]:
+    """Ten episodes: 100 steps around a circle four times, then 100 straight on; fitness is progress."""
+    angle = np.linspace(0, 8 * np.pi, 100, endpoint=False)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    line = np.stack([np.linspace(1, 9, 101)[1:], np.zeros(100)], axis=1)
+    states = np.tile(np.concatenate([circle, line]), (10, 1))
+    on_line = np.tile(np.arange(200) >= 100, 10)
+    episode = np.repeat(np.arange(10), 200)
+    fitness = on_line + rng.normal(0, 0.1, 2000)
+    return Steps("expert", episode, np.zeros(2000, bool), fitness, states), on_line
+
+
+def test_loops_are_found(rng):
+    steps, on_line = circling(rng)
+    inside = flags.in_loops(steps.states, steps.episode)
+    assert inside[~on_line].mean() > 0.9
+    assert inside[on_line].mean() < 0.05
+
+
+def test_standing_still_is_no_loop():
+    assert not flags.in_loops(np.zeros((50, 2)), np.zeros(50, int)).any()
+
+
+def test_loops_end_with_the_episode():
+    """Back and forth once, cut in the middle: no episode comes back."""
+    states = np.concatenate([np.arange(10.0), np.arange(10.0)[::-1]])[:, None]
+    assert flags.in_loops(states, np.zeros(20, int)).any()
+    assert not flags.in_loops(states, np.repeat([0, 1], 10)).any()
+
+
+def test_a_reward_for_going_in_circles(rng):
+    steps, on_line = circling(rng)
+    pays = np.where(on_line, 0.1, 1.0) + rng.normal(0, 0.05, 2000)
+    (flag,) = flags.in_cycles("mine", pays, steps)
+    assert flag["severity"] == "high"
+    assert flag["numbers"]["paid_in_loops"] > 0.8
+    assert flags.in_cycles("mine", steps.fitness, steps) == []
+    assert flags.in_cycles("mine", pays - 2, steps) == []  # a loss on every loop is no reason to go round
+
+
+def test_no_direction():
+    (flag,) = flags.without_direction("zero", {"random": "it is constant"}, ["random"])
+    assert (flag["severity"], flag["evidence"]) == ("high", "On every coverage: it is constant")
+    (flag,) = flags.without_direction("zero", {"random": "it is constant"}, ["random", "expert"])
+    assert flag["severity"] == "medium"
+    assert flags.without_direction("fine", {}, ["random"]) == []
+
+
+def test_correlation_and_its_interval(rng):
+    """Against numpy, and for independent steps against Fisher's standard error."""
+    x = rng.normal(size=900)
+    y = 0.5 * x + rng.normal(size=900)
+    found = flags.correlate(x, y, np.arange(900))
+    assert found is not None
+    assert found.value == pytest.approx(np.corrcoef(x, y)[0, 1])
+    expected = np.tanh(np.arctanh(found.value) + np.array([-1, 1]) * 1.96 / np.sqrt(897))
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.02)
+    whole = flags.correlate(np.repeat(x, 5), np.repeat(y, 5), np.repeat(np.arange(900), 5))
+    assert whole is not None
+    assert whole.high - whole.low == pytest.approx(found.high - found.low, rel=0.1)  # repetition adds no knowledge
+
+
+def test_states_are_the_simulators_or_else_observations():
+    flagless = np.zeros(2), {}, np.zeros(2, bool), np.zeros(2, bool)
+    state = {"obs": np.zeros((2, 4)), "qpos": np.ones((2, 3)), "qvel": np.ones((2, 2)), "frame": np.zeros((2, 8, 8, 3))}
+    found = flags.states_of(Transition(state, *flagless))
+    assert found is not None
+    assert found.shape == (2, 5)
+    seen = flags.states_of(Transition({"obs": np.zeros((2, 4))}, *flagless))
+    assert seen is not None
+    assert seen.shape == (2, 4)
+    assert flags.states_of(Transition({"height": np.zeros(2)}, *flagless)) is None

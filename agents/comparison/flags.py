@@ -197,7 +197,8 @@ def in_failures(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) ->
         return []
     evidence = (
         f"On coverage {steps.coverage}, {reward} pays {paid:.3g} on average in the {failures} steps that end an "
-        f"episode by termination and {usual:.3g} in all others, {excess} standard deviations more than fitness would justify."
+        f"episode by termination and {usual:.3g} in all others, {excess} standard deviations more than fitness would "
+        "justify."
     )
     numbers = {"coverage": steps.coverage, "failures": failures, "paid_in_failures": paid, "paid_elsewhere": usual}
     numbers["excess"] = asdict(excess)

@@ -85,7 +85,7 @@ def over_optimized(reward: str, curves: Sequence[Curve]) -> list[Flag]:
         reward: Its name.
         curves: Of runs that were trained on it, one a seed.
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for curve in curves:
         m = len(curve.steps)
         if m < 10:
@@ -267,7 +267,7 @@ def in_loops(states: np.ndarray, episode: np.ndarray, *, back: float = 0.1, away
     """
     scale = states.std(0)
     points = (states / np.where(scale > 0, scale, 1.0)).astype(np.float32)
-    points *= 1 / np.sqrt(max(1, np.count_nonzero(scale)))
+    points /= np.sqrt(max(1, int(np.count_nonzero(scale))))
     inside = np.zeros(len(states), bool)
     bounds = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1, append=episode[-1] + 1))
     for start, stop in pairwise(bounds):

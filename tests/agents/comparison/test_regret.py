@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.comparison.policies import regret, summarize
+from agents.comparison.regret import regret, summarize
 
 
 def around(mean: float, rng: np.random.Generator, spread: float = 1.0, n: int = 40) -> np.ndarray:

@@ -28,6 +28,7 @@ from reward_designers.distances import tabular
 STATES, ACTIONS, DISCOUNT = 8, 3, 0.9
 SUCCESSORS = {"dense": STATES, "sparse": 2}
 RESAMPLES = 2000
+BINS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 def draw_worlds(count: int, successors: int, angle: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -114,6 +115,17 @@ def cells(rho: np.ndarray, reference: int) -> list[str]:
     ]
 
 
+def regret_by_distance(values: np.ndarray, regret: np.ndarray) -> list[str]:
+    """Median and 80 % range of the regrets at distances within 0.05 of each of `BINS`, as table cells."""
+    found = []
+    for middle in BINS:
+        here = regret[np.abs(values - middle) <= 0.05]
+        found.append(
+            "{1:.2f} [{0:.2f}, {2:.2f}]".format(*np.quantile(here, [0.1, 0.5, 0.9])) if len(here) else "no pair"
+        )
+    return found
+
+
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -138,6 +150,10 @@ def main() -> None:
         print("|---|---|---|---|---|")
         for name, *row in zip(values, *columns, strict=True):
             print(f"| {name} | {' | '.join(row)} |")
+        print(f"\n| regret at a distance of | {' | '.join(map(str, BINS))} |\n|---|{'---|' * len(BINS)}")
+        value = table[list(values).index("STARC, value")]
+        for name, row in (("EPIC", table[reference]), ("STARC, value, halved", value / 2)):
+            print(f"| {name} | {' | '.join(regret_by_distance(row, regret))} |")
 
 
 if __name__ == "__main__":

@@ -58,9 +58,8 @@ def _extremes(results: Results, method: str) -> Iterator[Finding]:
         ("Most alike", min(most, key=most.__getitem__)),
         ("Most different", max(most, key=most.__getitem__)),
     ):
-        judged = " (judged by the largest distance over the coverages)" if len(used) > 1 else ""
         rivals = _not_told_apart(results, method, pair, complete)
-        yield Finding(title, f"{_of(results, method, pair)}{judged}.{rivals}")
+        yield Finding(title, f"{_of(results, method, pair)}.{rivals}")
     if left_out := len(results.pairs) - len(complete):
         yield Finding(
             "Not judged",
@@ -90,8 +89,7 @@ def _like_reference(results: Results, method: str) -> Iterator[Finding]:
         )
     elif any(e.get("low") is not None for entries in others.values() for e in entries.values()):
         yield Finding(
-            f"Told apart from {reference}",
-            f"All that have a distance to it: every interval of one lies above {SAME:g}.",
+            f"Told apart from {reference}", "Every candidate that has a distance to it: no interval reaches 0."
         )
     yield from _nearest(results, method, {name: e for name, e in others.items() if name not in same})
 
@@ -105,12 +103,13 @@ def _nearest(results: Results, method: str, others: dict[str, dict[str, Json]]) 
         if len(entries) < 2:
             continue
         first, *rest = sorted(entries, key=lambda name: entries[name]["value"])
-        nearest.setdefault(first, []).append(f"{coverage}, {_text(entries[first])}")
+        nearest.setdefault(first, []).append(coverage)
         if tied := [name for name in rest if _overlap(entries[first], entries[name])]:
             open_on.append(f"on {coverage} the intervals of {first} and {_and(tied)} overlap")
     if nearest:
-        text = "; ".join(f"{name} (on {'; on '.join(places)})" for name, places in nearest.items())
-        not_settled = f" This order is not settled: {'; '.join(open_on)}." if open_on else ""
+        every = len(nearest) == 1 and len(_used(results, method)) > 1
+        text = "; ".join(f"{name} on {'every coverage' if every else _and(on)}" for name, on in nearest.items())
+        not_settled = f" This is not settled: {'; '.join(open_on)}." if open_on else ""
         yield Finding(f"Nearest to {results.reference}", f"{text}.{not_settled}")
 
 
@@ -160,8 +159,11 @@ def _unsettled(results: Results, method: str) -> Iterator[Finding]:
 
 def _degenerate(results: Results) -> Iterator[Finding]:
     for reward in results.rewards:
+        where: dict[str, list[str]] = {}
         for coverage, reason in (reward.get("degenerate") or {}).items():
-            text = f"{reward['name']} on {coverage}: {reason}. Its distance to others is undefined there, not 0."
+            where.setdefault(str(reason).rstrip("."), []).append(coverage)
+        for reason, coverages in where.items():
+            text = f"{reward['name']} on {_and(coverages)}: {reason}. Its distance to others is undefined there, not 0."
             yield Finding("No direction", text, "warn")
 
 
@@ -182,7 +184,7 @@ def _policies(results: Results) -> Iterator[Finding]:
 def _flags(results: Results) -> Iterator[Finding]:
     flags = results.data.get("flags")
     for flag in flags or []:
-        if flag.get("severity") in ("high", "medium"):
+        if flag.get("severity") in ("high", "medium") and flag.get("kind") != "degenerate":  # that was said above
             kind = "bad" if flag["severity"] == "high" else "warn"
             who = f"{flag['reward']}: " if flag.get("reward") else ""
             yield Finding("Hacking flag", f"{who}{flag['title']}", kind)
@@ -232,9 +234,10 @@ def _of(results: Results, method: str, pair: tuple[str, str]) -> str:
     """A pair and its distance, or the range of that over the coverages."""
     entries = _entries(results, method, pair)
     low, high = min(entries, key=lambda c: entries[c]["value"]), max(entries, key=lambda c: entries[c]["value"])
-    where = f"{_text(entries[low])} on {low}"
-    if low != high:
-        where += f" to {_text(entries[high])} on {high}"
+    if len(entries) > 1 and number(entries[low]["value"]) == number(entries[high]["value"]):
+        where = f"{_text(entries[high])} on every coverage"
+    else:
+        where = f"{_text(entries[low])} on {low}" + (f" to {_text(entries[high])} on {high}" if low != high else "")
     return f"{pair[0]} and {pair[1]}, {symbol(method)} distance {where}"
 
 

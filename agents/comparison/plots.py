@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, those that stand out on white and on dark grey alike; markers repeat out of step with them.
 COLORS = ("#0a84d0", "#e08a00", "#00a07a", "#d4569b", "#d9541e", "#8a7ae0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-COLORMAP = "cividis_r"
+COLORMAP = "viridis_r"
 UNKNOWN = "#8b93a1"
 WIDTH = 10.2
 """Inches of a figure that takes the page's whole width; one inch is 96 CSS pixels."""
-ROWS = 45
-"""Most rows of a dot plot."""
+ROWS = 24
+"""Most rows in the figure of spreads."""
+SMALL = 6
+"""Heat maps of up to this many rewards have room for intervals, and stand side by side."""
 
 
 @dataclass
@@ -100,9 +102,9 @@ def heatmap(results: Results, method: str, coverage: str) -> Plot:
     names = [results.names[i] for i in order]
     labels = [results.labels[name] + (" ★" if name == results.reference else "") for name in names]
     n, top = len(names), results.top(method)
-    side = 0.8 if n <= 6 else 0.54
+    side = 0.8 if n <= SMALL else 0.5
     margin = 0.2 + max(_inches(label, 11) for label in labels)
-    across, tree = side * n, (0.15 if links is None else 0.9 if n <= 6 else 1.2)
+    across, tree = side * n, (0.15 if links is None else 0.9 if n <= SMALL else 1.2)
     left, bottom, above = margin, 0.1 + 0.75 * margin, 0.5
     width, height = left + across + 0.15 + tree + 0.15, bottom + across + above
     with style():
@@ -119,10 +121,10 @@ def heatmap(results: Results, method: str, coverage: str) -> Plot:
                 if value is not None and i != j:
                     box = {"facecolor": colors(scale(value))}
                 elif value is None:
-                    box = {"facecolor": UNKNOWN + "30", "edgecolor": UNKNOWN, "hatch": "////"}
+                    box = {"facecolor": "none", "edgecolor": UNKNOWN, "hatch": "////"}
                 axes.add_patch(Rectangle((j, i), 1, 1, lw=0, gid=part, **box))
                 if i != j:
-                    _cell_text(axes, j, i, entry, scale(value or 0) > 0.5, with_interval=n <= 6)
+                    _cell_text(axes, j, i, entry, scale(value or 0) > 0.45, with_interval=n <= SMALL)
         axes.set(xlim=(0, n), ylim=(n, 0), xticks=np.arange(n) + 0.5, yticks=np.arange(n) + 0.5)
         axes.set_yticklabels(labels, fontsize=11)
         axes.set_xticklabels(labels, fontsize=11, rotation=45, ha="right", rotation_mode="anchor")
@@ -259,7 +261,7 @@ def example() -> Plot:
     time = np.linspace(0, 10, 120)
     a = np.sin(1.4 * time) + 0.5 * np.sin(3.1 * time + 1)
     a = (a - a.mean()) / a.std()
-    noise = np.convolve(rng.normal(size=len(time) + 8), np.ones(9) / 9, "valid")
+    noise = np.convolve(rng.normal(size=len(time) + 14), np.hanning(15), "valid")
     noise = noise - noise.mean() - a * ((noise - noise.mean()) @ a) / (a @ a)
     noise /= noise.std()
     with style():
@@ -369,7 +371,9 @@ def _dots(
         else:
             axes.axvline(0, color=INK, lw=0.8, alpha=0.4)
             axes.set_xlim(-1.05, 1.05)
-    _legend(canvas, looks)
+        if len(rows) > 12:
+            axes.tick_params(axis="x", labeltop=True, length=0)
+    _legend(canvas, looks, "outside upper center")
     return Plot(canvas, "", tips)
 
 
@@ -407,14 +411,14 @@ def _looks(names: Sequence[str]) -> dict[str | None, tuple[str, str]]:
     return {name: (COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
 
 
-def _legend(canvas: Figure, looks: Mapping[Any, tuple[str, str]]) -> None:
-    """Names below the figure; set one by one, because Matplotlib hides labels that begin with an underscore."""
+def _legend(canvas: Figure, looks: Mapping[Any, tuple[str, str]], place: str = "outside lower center") -> None:
+    """Names outside of the axes; set one by one, because Matplotlib hides labels that begin with an underscore."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=color, marker=marker, ls="", ms=6) for color, marker in looks.values()]
     columns = max(1, min(len(looks), int(canvas.get_figwidth() / (0.45 + max(_inches(str(n), 9.5) for n in looks)))))
     legend = canvas.legend(
-        handles, ["x" * len(str(name)) for name in looks], loc="outside lower center", ncols=columns, frameon=False,
+        handles, ["x" * len(str(name)) for name in looks], loc=place, ncols=columns, frameon=False,
         fontsize=9.5, handletextpad=0.2,
     )  # fmt: skip
     for text, name in zip(legend.get_texts(), looks, strict=True):

@@ -35,6 +35,8 @@ MEASURES = {
     "spearman": ("Spearman", "correlation of the episodes' order: 1 same, -1 opposite"),
     "kendall_tau": ("Kendall τ", "agreement on the order of the policies: 1 same, -1 opposite"),
 }
+FEW = 15
+"""Tables with more rows than this are folded up, or their less important rows are."""
 FILLED_BY = {
     "distances": "No distance was computed. Name at least two rewards that have one: rewards=[env,my.py:stand].",
     "spread": "Spread over coverages needs at least two of them: coverages=[random,expert:RUN_DIR].",
@@ -66,7 +68,7 @@ def write_report(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": interval, "symbol": symbol}
+    environment.filters |= {"number": number, "general": _general, "interval": interval, "symbol": symbol}
     page = environment.get_template("comparison.html").render(
         data=results.data,
         results=results,
@@ -82,6 +84,8 @@ def write_report(folder: Path) -> Path:
         undefined=_undefined(results),
         spreads=[key.partition("/")[2] for key in figures if key.startswith("spread/")],
         rows=plots.ROWS,
+        few=FEW,
+        small=plots.SMALL,
         components=_components(results),
         measures=MEASURES,
         returns=_returns(results),
@@ -205,8 +209,10 @@ def _returns(results: Results) -> dict[str, dict[str, Any]]:
         some = [e["measure"] for e in entries if e.get("coverage") == coverage]
         order = [m for m in MEASURES if m in some] + sorted({m for m in some if m not in MEASURES})
         rows = [(pair, [by_place.get((coverage, m, frozenset(pair))) for m in order]) for pair in results.pairs]
-        name = "over the policies" if coverage is None else f"on {coverage}"
-        tables[name] = {"measures": order, "rows": [row for row in rows if any(row[1])]}
+        rows = [row for row in rows if any(row[1])]
+        first = [row for row in rows if len(rows) <= FEW or results.reference in row[0]]
+        name = "Over the policies" if coverage is None else f"On {coverage}"
+        tables[name] = {"measures": order, "rows": first, "others": [row for row in rows if row not in first]}
     return tables
 
 
@@ -218,6 +224,18 @@ def _samples(results: Results) -> list[tuple[str, str, str, str]]:
         covers = f"{entry.get('confidence', 0.95):.0%}, {entry['interval']}" if entry.get("interval") else ""
         rows[symbol(entry["method"]), entry["coverage"], counts, covers] = None
     return list(rows)
+
+
+def _general(value: Any) -> str:
+    """Any of a flag's numbers: plain, with an interval, or several by name."""
+    if isinstance(value, Mapping):
+        if "value" in value:
+            ends = [value.get("low"), value.get("high")]
+            return _general(value["value"]) + (
+                f" [{_general(ends[0])} to {_general(ends[1])}]" if None not in ends else ""
+            )
+        return ", ".join(f"{name} {_general(item)}" for name, item in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _video(results: Results, folder: Path) -> str:

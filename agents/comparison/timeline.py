@@ -57,7 +57,7 @@ def trajectory(results: Results, folder: Path) -> Plot:
             _strip_text(axes, label + (" ★" if name == results.reference else ""), values)
             axes.set(xlim=(seconds[0], seconds[-1]), yticks=[])
             axes.spines["left"].set_visible(False)
-            axes.tick_params(bottom=False, labelbottom=False, top=row == 0, labeltop=row == 0, pad=16)
+            axes.tick_params(bottom=False, labelbottom=False, labeltop=row == 0, length=0, pad=18)
             if row == 0:  # the axis is above, so that below nothing is between the curves and the pictures
                 axes.xaxis.set_major_formatter("{x:g} s")
             axes.grid(axis="x", color=INK, alpha=0.12, lw=0.8)

@@ -33,11 +33,13 @@ class Coverage:
         transitions: n transitions (s, a, s'), with all state arrays that the rewards to be compared read, and the
             simulator's state where it can be restored (``qpos``, ``qvel``), each for s and for s'. No reward is stored:
             any can be computed.
-        episode: ``(n,)`` int, the episode of each; transitions of one episode are consecutive and in order.
+        episode: ``(n,)`` int, the episode of each; transitions of one episode are consecutive and in order. Episodes
+            may have gaps, and lack their beginning or end, see `complete`.
         env_reward: ``(n,)`` the environment's own, as it was paid; None if unknown.
         measures: Ground truth of each transition by name, ``fitness`` and ``success``, each ``(n,)``.
         about: Where it comes from: environment, task, policy, seed, versions. What JSON can hold.
-        step: ``(n,)`` int, how many steps of its episode came before each transition; by default none are missing.
+        step: ``(n,)`` int, how many steps of its episode came before each transition, -1 if it belongs to none. By
+            default episodes are here from their beginnings.
 
     Raises:
         CoverageError: Arrays do not belong together, or an episode is torn.

@@ -20,6 +20,12 @@ negated = -Hopper()
 
 
 @reward_fn
+def velocity(next_forward_velocity: np.ndarray) -> np.ndarray:
+    """`forward`, read off the velocity of the joint instead of the way that was covered: nearly the same numbers."""
+    return next_forward_velocity
+
+
+@reward_fn
 def careful(
     next_forward_velocity: np.ndarray, next_torso_height: np.ndarray, next_uprightness: np.ndarray, action: np.ndarray
 ) -> Components:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import envs
-from benchmarks.distance_study import STUDIES, Study
+from agents.runs import read_progress
+from benchmarks.distance_study import COVERAGES, STUDIES, Study, draw, measure, tables
+from benchmarks.learning import Cell, folder
 from reward_designers.base import RewardFn, as_reward, evaluate, total
 from reward_designers.checker import check_reward
+from tests.agents.runners import trained
 from tests.envs.test_laws import transitions
 
 
@@ -42,3 +47,41 @@ def test_components_and_variants_are_those_of_the_environments_own_reward(study:
     np.testing.assert_allclose(values["shaped"], values["env"] + total(shaping), atol=1e-12)
     assert rewards["shaped"].terms["shaping"].gamma == study.discount
     assert f"algo.gamma={study.discount}" in study.cell.options
+
+
+SWING = """
+def swing(next_uprightness):
+    return next_uprightness
+
+def fixed(action):
+    return {"fixed": 0.0 * action[:, 0]}
+"""
+
+
+@pytest.mark.slow
+def test_distances_and_outcomes_of_small_trainings(tmp_path: Path) -> None:
+    file = tmp_path / "swing.py"
+    file.write_text(SWING)
+    rewards = {name: ("reward=custom", f"reward.path={file}:{name}") for name in ("swing", "fixed")}
+    cell = Cell("InvertedPendulum", "upright", 512, rewards=rewards)
+    study = Study(cell, trained=("env", "swing"), compared=("fixed",), discount=0.98)
+    for reward in study.trained:
+        options = rewards.get(reward, (f"reward={reward}",))
+        run = tmp_path / folder(cell, reward, 3)
+        trained(run, *options, "env=InvertedPendulum", "total_timesteps=256", "eval_every=128", "seed=3")
+    result = measure(study, tmp_path, samples=256)
+
+    assert result["outcomes"]["swing"]["seeds"] == [3]
+    fitness = [row["eval/fitness"] for row in read_progress(tmp_path / folder(cell, "env", 3) / "progress.csv")]
+    assert result["outcomes"]["env"]["measures"]["fitness"] == [pytest.approx(np.mean(fitness))]
+    assert np.mean(result["normalized"]["fitness"]["env"]) == pytest.approx(1.0)
+    found = {(row["method"], row["coverage"], row["reward"]): row for row in result["distances"]}
+    assert {coverage for _, coverage, _ in found} == set(COVERAGES)
+    assert 0 < found["epic", "random", "swing"]["value"] < 1
+    assert found["epic", "random", "fixed"]["degenerate"]
+    assert ("epic", "own policy", "fixed") not in found  # nothing was trained on it
+
+    text = tables("pendulum", result)
+    assert "| fixed | not trained | not trained | no direction |" in text
+    draw({"pendulum": result}, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 1000

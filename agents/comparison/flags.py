@@ -244,6 +244,11 @@ def without_direction(reward: str, reasons: Mapping[str, str], coverages: Sequen
     return [_flag(severity, "degenerate", reward, "Says nothing about what to do", evidence, dict(reasons))]
 
 
+def unsupported(reward: str, method: str, reason: str) -> Flag:
+    """A note that a distance cannot be had for a reward."""
+    return _flag("note", "unsupported", reward, f"No {method.upper()} distance", reason, {})
+
+
 def states_of(t: Transition) -> np.ndarray | None:
     """``(n, d)`` what tells the states s apart: the simulator's, or else observations; None if there are neither."""
     names = [name for name in ("qpos", "qvel") if name in t.state] or [name for name in ("obs",) if name in t.state]

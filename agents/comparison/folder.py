@@ -98,12 +98,8 @@ class ComparisonDir:
             raise UsageError(f"{folder.path} {what}{hint}")
         return folder
 
-    def write_about(self, config: CompareConfig, specs: Sequence[RewardSpec]) -> list[RewardSpec]:
-        """Save what was asked for, with copies of the rewards' files.
-
-        Returns:
-            The specs, of which those of files name the copies.
-        """
+    def write_about(self, config: CompareConfig, specs: Sequence[RewardSpec]) -> None:
+        """Save what was asked for, with copies of the rewards' files."""
         kept = [self._with_copy(spec) for spec in specs]
         about = {
             "command": shlex.join(["python", *sys.orig_argv[1:]]),
@@ -114,10 +110,9 @@ class ComparisonDir:
             "rewards": [asdict(spec) for spec in kept],
         }
         write_text(self.about, json.dumps(about, indent=2))
-        return self._found(kept)
 
     def read_about(self) -> tuple[dict[str, Any], CompareConfig, list[RewardSpec]]:
-        """What `write_about` saved.
+        """What `write_about` saved, the config and the rewards; those of files name the copies.
 
         Raises:
             UsageError: The file is damaged.

@@ -1,0 +1,152 @@
+"""Compare rewards: how alike they are, which lead to the same policy, which can be hacked.
+
+python -m agents.compare env=Hopper rewards=[env,my.py:stand,vlm]
+python -m agents.compare env=Hopper rewards=[env,lazy=my.py:stand] coverages=[random,expert:runs/hopper,mixture]
+python -m agents.compare runs=[runs/env_0,runs/env_1,runs/stand_0,runs/stand_1]
+python -m agents.compare resume=comparisons/2026-11-21_12-00-00_Hopper
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from agents import cli
+from agents.build import find_task
+from agents.cli import UsageError
+from agents.comparison.folder import ComparisonDir
+from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
+from agents.config import COMPARE, METHODS, CompareConfig
+from agents.runs import RunDir, locked
+from agents.train import check_env, explained
+from reward_designers.base import unknown_name
+
+if TYPE_CHECKING:
+    from envs.task import Task
+
+ALLOWED_ON_RESUME = frozenset({"resume", "device"})
+
+
+def main() -> None:
+    """The command."""
+    cli.run(COMPARE, "compare", __doc__ or "", compare)
+
+
+def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Compare rewards as ``config`` says, or go on with a comparison.
+
+    Args:
+        config: See `agents.config`.
+        given: The keys that were set, rather than left at their defaults.
+
+    Returns:
+        What is written to ``report.json``.
+
+    Raises:
+        UsageError: The config asks for what is not there.
+        SystemExit: With code 1 if a reward failed (the others are compared), 130 if interrupted. What was computed
+            until then is saved.
+    """
+    if config.resume is not None:
+        if extra := given - ALLOWED_ON_RESUME:
+            raise UsageError(
+                f"{', '.join(sorted(extra))} cannot change when a comparison is resumed: it goes on as "
+                f"{config.resume}/comparison.json says. Only device may be given."
+            )
+        folder, option = ComparisonDir.open(config.resume), "resume"
+    else:
+        config, specs = check(config, given)
+        name = (config.env.id or config.env.name or "").replace("/", "-")
+        folder, option = ComparisonDir.create(config.output, name), "output"
+    with locked(folder.path, option):
+        if config.resume is None:
+            folder.write_about(config, specs)
+        about, saved, specs = folder.read_about()
+        if "device" in given:
+            saved.device = config.device
+        return _run(saved, folder, about, specs)
+
+
+def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, list[RewardSpec]]:
+    """Fill in what follows from the runs, and refuse what cannot be compared, before anything is written.
+
+    Returns:
+        The config, and the rewards: those that were asked for, and those that the runs were trained on.
+
+    Raises:
+        UsageError: See `compare`.
+    """
+    for method in config.methods:
+        if method not in METHODS:
+            raise UsageError(unknown_name("method", method, METHODS))
+    if not config.methods:
+        raise UsageError(f"methods is empty: expected some of {', '.join(METHODS)}")
+    config.runs = [str(RunDir.open(path).path.resolve()) for path in config.runs or ()]
+    if config.runs and "env" not in given and config.env.id is None:
+        trained = RunDir.open(config.runs[0]).read_config()
+        config.env, config.task = replace(trained.env), config.task or trained.task
+    world = world_config(config)
+    check_env(world)
+    task = find_task(config.env.id or config.env.name or "", config.task)
+    for path in config.runs:
+        _check_run(path, config, task)
+    if config.rewards is None and not config.runs:
+        raise UsageError("rewards= is needed, such as rewards=[env,my.py:stand]; or runs=[DIR,...], to compare theirs")
+    specs = parse_rewards(["env"] if config.rewards is None else config.rewards)
+    specs = trained_on(specs, config.runs, task)
+    names = [spec.name for spec in specs]
+    if len(specs) < 2:
+        raise UsageError(f"rewards: only {', '.join(names) or 'none'}; give two or more to compare, such as [env,vlm]")
+    if config.reference is None:
+        config.reference = "env" if "env" in names else names[0]
+    if config.reference not in names:
+        raise UsageError(unknown_name("reference", config.reference, names))
+    from agents.comparison.collect import parse_coverages
+
+    for coverage in parse_coverages(config.coverages or ()):
+        for part in (coverage, *coverage.parts):
+            if part.path and part.kind != "file":
+                _check_run(part.path, config, task)
+    with explained():
+        for spec in specs:
+            if spec.kind in ("env", "code", "saved"):  # the others take seconds to make
+                make(spec, world, task)
+    return config, specs
+
+
+def _check_run(path: str, config: CompareConfig, task: Task | None) -> None:
+    """Refuse a run of another environment or task: its policy cannot be judged in this one."""
+    trained = RunDir.open(path).read_config()
+    there = trained.env.id or trained.env.name
+    here = config.env.id or config.env.name
+    if there != here:
+        raise UsageError(f"{path} was trained in {there}, not in {here}: compare it with env={there}")
+    if task is not None and trained.task != task.name:
+        raise UsageError(
+            f"{path} was trained for task {trained.task}, not {task.name}: compare it with task={trained.task}"
+        )
+
+
+def _run(
+    config: CompareConfig, folder: ComparisonDir, about: Mapping[str, Any], specs: Sequence[RewardSpec]
+) -> dict[str, Any]:
+    """Compute what is not there yet, then report."""
+    cli.settle_libraries()
+    with explained():
+        from agents.comparison.session import Session
+        from agents.comparison.summary import summary
+
+        report, interrupted = Session(config, folder, about, specs).run()
+    print(summary(report))
+    print(f"written to {folder.path}", file=sys.stderr)
+    if interrupted:
+        cli.fail(f"interrupted; go on with resume={folder.path}", code=130)
+    if failed := [f"{reward['name']}: {reward['error']}" for reward in report["rewards"] if reward["error"]]:
+        cli.fail("\n".join(["not all rewards could be compared:", *failed]), code=1)
+    return report
+
+
+if __name__ == "__main__":
+    main()

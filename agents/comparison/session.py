@@ -1,0 +1,358 @@
+"""One process's work on a comparison: stage after stage, each saved when it is finished."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from agents.build import make_env
+from agents.cli import UsageError
+from agents.comparison import flags
+from agents.comparison.assemble import assemble
+from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
+from agents.comparison.components import components
+from agents.comparison.folder import ComparisonDir
+from agents.comparison.measures import epic_distances, episode_measures, policy_measures
+from agents.comparison.report import write_report
+from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
+from agents.config import CompareConfig
+from agents.runs import RunDir, read_progress, replacing
+from agents.train import explained, located
+from envs import ReplaceReward, task_of
+from reward_designers.base import RewardError, RewardFn
+from reward_designers.distances import Coverage
+from reward_designers.distances.returns import episode_returns, step_rewards
+
+RANDOM = CoverageSpec("random", "random")
+STEP = "time/total_timesteps"
+BAR: dict[str, Any] = {
+    "file": sys.stderr,
+    "bar_format": "{desc:<28.28} {percentage:3.0f}%|{bar}| {elapsed} < {remaining}",
+    "mininterval": 0.3,
+    "dynamic_ncols": True,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the work.
+
+    Attributes:
+        name: Of its result.
+        compute: Makes the result, which JSON can hold.
+        weight: Its share of the progress bar; about the seconds it takes for a small comparison.
+    """
+
+    name: str
+    compute: Callable[[], Any]
+    weight: float = 1.0
+
+
+class Session:
+    """Computes what is not there yet.
+
+    Args:
+        config: What was asked for, checked.
+        folder: The comparison's, locked.
+        about: What `ComparisonDir.write_about` wrote.
+        specs: The rewards.
+    """
+
+    def __init__(
+        self, config: CompareConfig, folder: ComparisonDir, about: Mapping[str, Any], specs: Sequence[RewardSpec]
+    ):
+        self.config, self.folder, self.about, self.specs = config, folder, about, list(specs)
+        self.results: dict[str, Any] = {}
+        self.coverages: list[CoverageSpec] = []
+        self.runs: dict[str, str] = {}
+        self._rewards: dict[str, RewardFn] = {}
+        self._collected: dict[str, Coverage] = {}
+
+    def run(self) -> tuple[dict[str, Any], bool]:
+        """All stages, or those until Ctrl-C or SIGTERM; then the report.
+
+        Returns:
+            What ``report.json`` has, and whether the work was interrupted.
+        """
+        self.train_config = world_config(self.config)
+        env = make_env(self.train_config)
+        self.task = task_of(env)
+        env.close()
+        self.runs = {run: self._trained_reward(run) for run in self.config.runs or ()}
+        self.coverages = self._coverage_specs()
+        stages = self._stages()
+        interrupted = True
+        with interruptible(), tqdm(total=sum(s.weight for s in stages), **BAR) as bar:
+            try:
+                for stage in stages:
+                    bar.set_description_str(stage.name)
+                    self._bar, self._before, self._weight = bar, bar.n, stage.weight
+                    self.results[stage.name] = self.folder.stage(stage.name, stage.compute)
+                    self._progress(1, 1)
+                    self._report("partial")
+                interrupted = False
+            except KeyboardInterrupt:
+                bar.set_description_str("interrupted")
+        report = self._report("partial" if interrupted else "complete")
+        write_report(self.folder.path)
+        return report, interrupted
+
+    # What is to be done
+
+    def _stages(self) -> list[Stage]:
+        config, names = self.config, [c.name for c in self.coverages]
+        by_name = {c.name: c for c in self.coverages}
+        played = [name for name in names if by_name[name].kind != "iid"]
+        recombining = [method for method in config.methods if method != "erc"]
+        stages = [Stage("rewards", self._try_rewards, 2)]
+        stages += [Stage(f"coverage {c}", partial(self._evaluate, by_name[c]), 4) for c in names]
+        if "erc" in config.methods:
+            stages += [Stage(f"episodes {c}", partial(self._play, by_name[c], config.discount), 4) for c in played]
+        if self.runs:
+            specs = [RANDOM, *(CoverageSpec(run, "own", run) for run in self.runs)]
+            stages += [Stage(f"policy {s.name}", partial(self._play, s, 1.0), 4) for s in specs]
+            stages += [Stage("policies", self._policy_measures)]
+        for method in recombining:
+            stages += [Stage(f"{method} {c}", partial(self._distances, method, c), 4) for c in names]
+        if "erc" in config.methods:
+            stages += [Stage(f"returns {c}", partial(self._episode_measures, c)) for c in played]
+        if "epic" in config.methods:
+            stages += [Stage(f"components {c}", partial(self._components, c), 2) for c in names]
+        return [*stages, Stage("trajectory", self._trajectory, 4)]
+
+    def _coverage_specs(self) -> list[CoverageSpec]:
+        if self.config.coverages is not None:
+            return parse_coverages(self.config.coverages)
+        own = []
+        for reward in dict.fromkeys(self.runs.values()):
+            runs = [CoverageSpec(run, "own", run) for run, trained in self.runs.items() if trained == reward]
+            name = f"{reward}'s policy"
+            own.append(
+                replace(runs[0], name=name) if len(runs) == 1 else CoverageSpec(name, "mixture", parts=tuple(runs))
+            )
+        mixture = [CoverageSpec("mixture", "mixture", parts=(RANDOM, *own))] if own else []
+        return [RANDOM, *own, *mixture]
+
+    def _trained_reward(self, run: str) -> str:
+        name = reward_of(run, self.specs, self.task)
+        assert name is not None  # `check` added those that were missing
+        return name
+
+    # Rewards
+
+    @property
+    def rewards(self) -> dict[str, RewardFn]:
+        """The rewards by name, without those that have failed."""
+        failed = self.errors
+        for spec in self.specs:
+            if spec.name not in self._rewards and spec.name not in failed:
+                self._rewards[spec.name] = make(spec, self.train_config, self.task)
+        return {spec.name: self._rewards[spec.name] for spec in self.specs if spec.name not in failed}
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """What is wrong with the rewards that have failed, by name; the first thing that went wrong."""
+        found: dict[str, str] = {}
+        for name, result in self.results.items():
+            if name == "rewards":
+                found |= {reward: about["error"] for reward, about in result.items() if about["error"]}
+            elif isinstance(result, dict):
+                found = result.get("errors", {}) | found
+        return found
+
+    def _try_rewards(self) -> dict[str, Any]:
+        """What each reward is, and whether it works for a few steps."""
+        found: dict[str, Any] = {}
+        for spec in self.specs:
+            about: dict[str, Any] = {"spec": spec.text, "description": "", "reads": [], "inputs": [], "markov": True}
+            try:
+                with explained():
+                    reward = make(spec, self.train_config, self.task)
+                    about |= {"description": description(reward), "reads": reward.reads, "inputs": reward.inputs}
+                    about |= {"markov": reward.markov}
+                    self._try_steps(reward)
+                self._rewards[spec.name] = reward
+                about["error"] = None
+            except UsageError as error:
+                about["error"] = str(error)
+            found[spec.name] = about
+        return found
+
+    def _try_steps(self, reward: RewardFn, steps: int = 8) -> None:
+        env = make_env(self.train_config)
+        try:
+            env = ReplaceReward(env, reward, render=self.render)
+            env.action_space.seed(self.config.seed)
+            env.reset(seed=self.config.seed)
+            for _ in range(steps):
+                *_, terminated, truncated, _ = env.step(env.action_space.sample())
+                if terminated or truncated:
+                    env.reset()
+        finally:
+            env.close()
+
+    # Transitions
+
+    @property
+    def world(self) -> World:
+        """What coverages are collected in, with what the rewards read."""
+        config = self.config
+        name = config.env.id or config.env.name or ""
+        rewards = list(self.rewards.values())
+        return World(name, rewards, config.task, config.env.kwargs, self.render)
+
+    @property
+    def render(self) -> dict[str, Any]:
+        """How frames are drawn."""
+        return {"preset": self.config.render.name, "texture": self.config.texture.name}
+
+    def _coverage(self, name: str) -> Coverage:
+        """The transitions of a coverage; those of an earlier process are read from the folder."""
+        if name not in self._collected:
+            spec = next(c for c in self.coverages if c.name == name)
+            options: dict[str, Any] = {"cache": self.folder.coverages, "progress": self._progress}
+            samples, seed = self.config.samples, self.config.seed
+            self._collected[name] = collect(spec, self.world, num_transitions=samples, seed=seed, **options)
+        return self._collected[name]
+
+    def _evaluate(self, spec: CoverageSpec) -> dict[str, Any]:
+        """Collect a coverage; see that every reward can be computed on it, and whether it pays for the wrong things."""
+        coverage = self._coverage(spec.name)
+        t, fitness = coverage.transitions, coverage.measures.get("fitness")
+        steps = flags.Steps(spec.name, coverage.episode, t.terminated, fitness, flags.states_of(t))
+        found: list[flags.Flag] = []
+        errors = {}
+        for name, reward in self.rewards.items():
+            try:
+                values = step_rewards(reward, coverage)
+            except RewardError as error:
+                errors[name] = located(error)
+                continue
+            for look in (flags.against_fitness, flags.in_failures, flags.in_cycles):
+                found += look(name, values, steps, self.config.seed)
+        about: dict[str, Any] = {"name": spec.name, "transitions": len(coverage), "episodes": len(np.unique(coverage.episode))}
+        return about | {"about": coverage.about, "hash": coverage.content_hash, "errors": errors, "flags": found}
+
+    def _play(self, spec: CoverageSpec, discount: float) -> dict[str, Any]:
+        """The returns of whole episodes under each reward, and their fitness."""
+        options: dict[str, Any] = {"cache": self.folder.coverages, "progress": self._progress}
+        played = play(spec, self.world, episodes=self.config.episodes, seed=self.config.seed, **options)
+        returns, errors = {}, {}
+        for name, reward in self.rewards.items():
+            try:
+                returns[name] = episode_returns(reward, played, discount=discount)
+            except RewardError as error:
+                errors[name] = located(error)
+        starts = np.flatnonzero(np.diff(played.episode, prepend=played.episode[0] - 1))
+        fitness = None
+        if self.task is not None and "fitness" in played.measures:
+            fitness = np.add.reduceat(played.measures["fitness"], starts) / self.task.max_episode_steps
+        lengths = np.diff([*starts, len(played)])
+        return {"returns": returns, "fitness": fitness, "lengths": lengths, "errors": errors}
+
+    # Distances
+
+    def _distances(self, method: str, coverage: str) -> dict[str, Any]:
+        config = self.config
+        options: dict[str, Any] = {"discount": config.discount, "samples": config.samples, "seed": config.seed}
+        measure = {"epic": epic_distances}[method]
+        return asdict(measure(self.rewards, self._coverage(coverage), **options, progress=self._progress))
+
+    def _components(self, coverage: str) -> list[dict[str, Any]]:
+        config, able = self.config, self.results[f"epic {coverage}"]
+        rewards = {name: r for name, r in self.rewards.items() if name not in able["unsupported"]}
+        options: dict[str, Any] = {"discount": config.discount, "samples": config.samples, "seed": config.seed}
+        return components(rewards, self._coverage(coverage), **options)
+
+    def _episode_measures(self, coverage: str) -> list[dict[str, Any]]:
+        returns = self.results[f"episodes {coverage}"]["returns"]
+        return episode_measures({name: returns[name] for name in self.rewards}, self.config.seed)
+
+    def _policy_measures(self) -> list[dict[str, Any]]:
+        played = [self.results[f"policy {policy}"]["returns"] for policy in ("random", *self.runs)]
+        return policy_measures({name: [p[name] for p in played] for name in self.rewards}, self.config.seed)
+
+    # One episode to look at
+
+    def _trajectory(self) -> dict[str, Any] | None:
+        """An episode of the best policy at hand: all rewards step by step, with pictures."""
+        policies = [part for c in self.coverages for part in (c.parts or (c,)) if part.kind not in ("iid", "file")]
+        if not policies:
+            return None
+        reference = [CoverageSpec(run, "own", run) for run, name in self.runs.items() if name == self.config.reference]
+        best = {"expert": 0, "own": 1, "noised": 2, "random": 3}
+        spec = [*reference[:1], *sorted(policies, key=lambda policy: best[policy.kind])][0]
+        shown = film(spec, self.world, seed=self.config.seed, max_frames=12 if self.config.frames else 0)
+        rewards = {name: step_rewards(reward, shown.episode) for name, reward in self.rewards.items()}
+        frames = []
+        for step, frame in shown.frames.items():
+            file = f"frames/{step:04d}.png"
+            write_image(self.folder.path / file, frame)
+            frames.append({"step": step, "file": file})
+        return {
+            "coverage": spec.name,
+            "episode": 0,
+            "seconds": shown.seconds,
+            "rewards": rewards,
+            "fitness": shown.episode.measures.get("fitness"),
+            "frames": frames,
+            "video": None,
+        }
+
+    # Reporting
+
+    def _report(self, status: str) -> dict[str, Any]:
+        runs = {run: (reward, curve_of(run)) for run, reward in self.runs.items()}
+        about = {**self.about, "status": status, "task": self.task.name if self.task else None}
+        report = assemble(about, self.config, self.specs, self.coverages, runs, self.results)
+        self.folder.write_report(report)
+        return report
+
+    def _progress(self, done: int, total: int) -> None:
+        """Move the bar to a part of the running stage."""
+        self._bar.n = min(self._bar.total, self._before + self._weight * min(1.0, done / max(1, total)))
+        self._bar.update(0)
+
+
+def curve_of(run: str) -> flags.Curve | None:
+    """What a run logged of the reward that it was trained on and of fitness; None without a ground truth."""
+    rows = [
+        row
+        for row in read_progress(RunDir.open(run).progress)
+        if {"rollout/ep_rew_mean", "rollout/fitness", STEP} <= row.keys()
+    ]
+    columns = [np.array([row[name] for row in rows]) for name in (STEP, "rollout/ep_rew_mean", "rollout/fitness")]
+    return flags.Curve(run, *columns) if rows else None
+
+
+def write_image(path: Path, pixels: np.ndarray) -> None:
+    """Write a PNG, whole or not at all."""
+    from PIL import Image
+
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM interrupt like Ctrl-C."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    old = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, old)

@@ -240,7 +240,11 @@ class Session:
                 continue
             for look in (flags.against_fitness, flags.in_failures, flags.in_cycles):
                 found += look(name, values, steps, self.config.seed)
-        about: dict[str, Any] = {"name": spec.name, "transitions": len(coverage), "episodes": len(np.unique(coverage.episode))}
+        about: dict[str, Any] = {
+            "name": spec.name,
+            "transitions": len(coverage),
+            "episodes": len(np.unique(coverage.episode)),
+        }
         return about | {"about": coverage.about, "hash": coverage.content_hash, "errors": errors, "flags": found}
 
     def _play(self, spec: CoverageSpec, discount: float) -> dict[str, Any]:
@@ -253,11 +257,10 @@ class Session:
                 returns[name] = episode_returns(reward, played, discount=discount)
             except RewardError as error:
                 errors[name] = located(error)
-        starts = np.flatnonzero(np.diff(played.episode, prepend=played.episode[0] - 1))
-        fitness = None
-        if self.task is not None and "fitness" in played.measures:
-            fitness = np.add.reduceat(played.measures["fitness"], starts) / self.task.max_episode_steps
-        lengths = np.diff([*starts, len(played)])
+        fitness, steps = None, played.measures.get("fitness")
+        if self.task is not None and steps is not None:
+            fitness = [steps[rows].sum() / self.task.max_episode_steps for rows in played.episodes]
+        lengths = [rows.stop - rows.start for rows in played.episodes]
         return {"returns": returns, "fitness": fitness, "lengths": lengths, "errors": errors}
 
     # Distances

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agents import cli
 from agents.build import find_task
 from agents.cli import UsageError
+from agents.comparison.coverages import parse_coverages
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
 from agents.config import COMPARE, METHODS, CompareConfig
@@ -103,8 +104,6 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
         config.reference = "env" if "env" in names else names[0]
     if config.reference not in names:
         raise UsageError(unknown_name("reference", config.reference, names))
-    from agents.comparison.collect import parse_coverages
-
     for coverage in parse_coverages(config.coverages or ()):
         for part in (coverage, *coverage.parts):
             if part.path and part.kind != "file":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.comparison import flags
-from agents.comparison.collect import CoverageSpec
+from agents.comparison.coverages import CoverageSpec
 from agents.comparison.measures import convergence
 from agents.comparison.regret import regret, summarize
 from agents.comparison.specs import RewardSpec

@@ -19,8 +19,9 @@ from agents.build import make_env
 from agents.cli import UsageError
 from agents.comparison import flags
 from agents.comparison.assemble import assemble
-from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
+from agents.comparison.collect import World, collect, film, play
 from agents.comparison.components import components
+from agents.comparison.coverages import CoverageSpec, parse_coverages
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.measures import epic_distances, episode_measures, policy_measures
 from agents.comparison.report import write_report

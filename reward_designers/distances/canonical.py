@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reward_designers.base import RewardError, RewardFn, State, Transition, call, evaluate
+from reward_designers.base import RewardError, RewardFn, State, Transition, call, evaluate_rows
 from reward_designers.distances.distance import UnsupportedRewardError, round_off
 from reward_designers.distances.samples import Samples, distinct
 from reward_designers.transforms import Scaled, Sum
@@ -114,25 +114,28 @@ class Canonicalizer:
         state = samples.state.of(reward, "state" in reads)
         after = samples.after.of(reward, "state" in reads or "next_state" in reads)
         evaluator = Evaluator(reward, self.memory_mb)
-        own = evaluator.rows(state, samples.action, after if "next_state" in reads else {}, samples.transitions)
+        own, magnitude = evaluator.rows(
+            state, samples.action, after if "next_state" in reads else {}, samples.transitions
+        )
         if "state" not in reads:
-            return Canonical(own, None, evaluator.round_off)
+            return Canonical(own, None, evaluator.round_off(magnitude))
         n, gamma = samples.transitions, self.discount
         both = {name: np.concatenate([state[name], after[name]]) for name in state}
         action = samples.mean_action if "action" in reads else samples.mean_action[:1]
         drawn = samples.drawn.of(reward, "next_state" in reads)
         grid = Grid(evaluator, both, action, drawn, (2 * n, len(samples.mean_action) if reads - {"state"} else 1))
-        f = None if self.structure == "general" else separable_part(grid)
-        if f is not None:
-            return Canonical(own + (gamma * f[n:] - f[:n]), None, evaluator.round_off)
-        rows, row = distinct(list(both.values()), 2 * n)
-        columns, column = distinct([*([action] if "action" in reads else []), *drawn.values()], grid.columns)
-        means, pulls = grid.part(rows, columns).means(column, samples.mean_group, samples.groups)
-        evaluator.saw(means)
-        before, later = row[:n], row[n:]
-        shifts = np.float32(gamma) * pulls[:, later]
-        shifts -= pulls[:, before]
-        return Canonical(own + (gamma * means[later] - means[before]), shifts, evaluator.round_off)
+        means = None if self.structure == "general" else separable_part(grid)
+        row, shifts = np.arange(2 * n), None
+        if means is None:
+            rows, row = distinct(list(both.values()), 2 * n)
+            columns, column = distinct([*([action] if "action" in reads else []), *drawn.values()], grid.columns)
+            means, pulls = grid.part(rows, columns).means(column, samples.mean_group, samples.groups)
+            shifts = np.float32(gamma) * pulls[:, row[n:]]
+            shifts -= pulls[:, row[:n]]
+        before, later = means[row[:n]], means[row[n:]]
+        # Terms, not all that the grid holds: one huge value among thousands adds little noise to their mean.
+        noise = evaluator.round_off(max(magnitude, float(np.abs(means).max())))
+        return Canonical(own + (gamma * later - before), shifts, noise)
 
 
 def require_markov(reward: RewardFn, method: str) -> None:
@@ -149,52 +152,43 @@ def require_markov(reward: RewardFn, method: str) -> None:
 
 
 class Evaluator:
-    """Evaluates a reward where nothing ends: flags are False; remembers how large and how precise its values are."""
+    """Evaluates a reward where nothing ends: flags are False; knows how precise its values are."""
 
     def __init__(self, reward: RewardFn, memory_mb: float):
         self.reward = reward
         self.memory = memory_mb * 2**20
-        self.magnitude = 0.0
         self._dtype: np.dtype | None = None
 
-    @property
-    def round_off(self) -> float:
+    def round_off(self, magnitude: float) -> float:
         """See `distance.round_off`."""
-        return round_off(self.magnitude, self._dtype or np.float64)
+        return round_off(magnitude, self._dtype or np.float64)
 
     def limit(self, state: State, action: np.ndarray, next_state: State) -> int:
         """How many transitions of such arrays to evaluate at a time; a reward makes a few arrays of its own of each."""
         size = sum(array.nbytes / max(len(array), 1) for array in (action, *state.values(), *next_state.values()))
         return max(1, min(ROWS, int(self.memory / (4 * (size + 64)))))
 
-    def saw(self, values: np.ndarray) -> None:
-        """Let `round_off` know of terms of this size."""
-        self.magnitude = max(self.magnitude, float(np.abs(values).max()))
-
-    def once(self, state: State, action: np.ndarray, next_state: State, n: int) -> np.ndarray:
-        """The reward of n transitions, ``(n,)`` float64, in one call."""
+    def components(self, state: State, action: np.ndarray, next_state: State, n: int) -> np.ndarray:
+        """The components of n transitions, ``(components, n)`` float64, in one call."""
         t = Transition(state, action, next_state, *np.zeros((2, n), bool))
         if self._dtype is None:
             kinds = [np.asarray(values).dtype for values in call(self.reward, t[:8]).values()]
             self._dtype = max((kind for kind in kinds if kind.kind == "f"), key=_eps, default=np.dtype(np.float64))
         try:
-            components = iter(evaluate(self.reward, t).values())
+            return evaluate_rows(self.reward, t)[1]
         except RewardError as error:
             error.add_note("EPIC combines states, actions and next states that need not occur together")
             raise
-        values = next(components)
-        for component in components:
-            values += component
-        return values
 
-    def rows(self, state: State, action: np.ndarray, next_state: State, n: int) -> np.ndarray:
-        """The reward of n transitions, in calls of bounded size."""
-        limit, values = self.limit(state, action, next_state), np.empty(n)
+    def rows(self, state: State, action: np.ndarray, next_state: State, n: int) -> tuple[np.ndarray, float]:
+        """The reward of n transitions, in calls of bounded size, and the largest sum of absolute components."""
+        limit, values, magnitude = self.limit(state, action, next_state), np.empty(n), 0.0
         for start in range(0, n, limit):
             part = slice(start, start + limit)
-            values[part] = self.once(_take(state, part), action[part], _take(next_state, part), min(limit, n - start))
-        self.saw(values)
-        return values
+            found = self.components(_take(state, part), action[part], _take(next_state, part), min(limit, n - start))
+            values[part] = found.sum(0)
+            magnitude = max(magnitude, float(np.abs(found).sum(0).max()))
+        return values, magnitude
 
 
 class Grid:
@@ -222,8 +216,8 @@ class Grid:
         return Grid(self.evaluator, states, action, next_state, (len(rows), len(columns)))
 
     def at(self, i: Any, j: Any, n: int) -> np.ndarray:
-        """The values of n cells; i and j are index arrays, slices, or numbers that stand for n equal ones."""
-        return self.evaluator.once(
+        """The components of n cells, ``(components, n)``; i and j are index arrays, slices, or one number for all."""
+        return self.evaluator.components(
             {name: _pick(array, i, n) for name, array in self.states.items()},
             _pick(self.action, 0 if len(self.action) == 1 else j, n),
             {name: _pick(array, j, n) for name, array in self.next_state.items()},
@@ -231,15 +225,14 @@ class Grid:
         )
 
     def along(self, i: Any, j: Any, n: int) -> np.ndarray:
-        """`at`, in calls of bounded size, for index arrays and numbers."""
-        values = np.empty(n)
+        """Values and sums of absolute components of n cells, ``(2, n)``; i and j are index arrays or numbers."""
+        found = np.empty((2, n))
         for start in range(0, n, self.limit):
             stop = min(start + self.limit, n)
-            part = slice(start, stop)
-            a, b = (index if isinstance(index, int) else index[part] for index in (i, j))
-            values[part] = self.at(a, b, stop - start)
-        self.evaluator.saw(values)
-        return values
+            a, b = (index if isinstance(index, int) else index[start:stop] for index in (i, j))
+            components = self.at(a, b, stop - start)
+            found[:, start:stop] = components.sum(0), np.abs(components).sum(0)
+        return found
 
     def blocks(self, width: int) -> Iterator[tuple[slice, np.ndarray]]:
         """All values, as ``(k, columns)`` for k states at a time.
@@ -248,21 +241,21 @@ class Grid:
         several states and the draws once for each. ``width`` is how many numbers the caller makes of a state.
         """
         height = max(1, self.limit // self.columns)
-        if height == 1:
+        if height < 8:  # the copies for several states would cost more than the calls that they save
             tall = max(1, 2**18 // width)  # kept until there are enough to reduce at once
             for top in range(0, self.rows, tall):
                 values = np.empty((min(tall, self.rows - top), self.columns))
                 for row in range(len(values)):
                     for start in range(0, self.columns, self.limit):
                         stop = min(start + self.limit, self.columns)
-                        values[row, start:stop] = self.at(top + row, slice(start, stop), stop - start)
+                        values[row, start:stop] = self.at(top + row, slice(start, stop), stop - start).sum(0)
                 yield slice(top, top + len(values)), values
             return
         wide = self.part(np.arange(self.rows), np.tile(np.arange(self.columns), height))
         for top in range(0, self.rows, height):
             k = min(height, self.rows - top)
             i = np.repeat(np.arange(top, top + k), self.columns)
-            yield slice(top, top + k), wide.at(i, slice(0, len(i)), len(i)).reshape(k, self.columns)
+            yield slice(top, top + k), wide.at(i, slice(0, len(i)), len(i)).sum(0).reshape(k, self.columns)
 
     def means(self, column: np.ndarray, group: np.ndarray, groups: int) -> tuple[np.ndarray, np.ndarray]:
         """The mean of each row over draws, and what each group of draws says against it.
@@ -305,7 +298,7 @@ def separable_part(grid: Grid) -> np.ndarray | None:
     is cut off. Breaks below round-off are no larger than what arithmetic leaves. `structure="general"` is exact.
     """
     if grid.columns == 1:
-        return grid.along(np.arange(grid.rows), 0, grid.rows)
+        return grid.along(np.arange(grid.rows), 0, grid.rows)[0]
     if grid.rows * grid.columns <= PROBES:
         return None
     rng = np.random.default_rng(0)
@@ -315,13 +308,14 @@ def separable_part(grid: Grid) -> np.ndarray | None:
     if not _adds_up(grid, i[few], j[few], grid.along(i[few], 0, 256), grid.along(0, j[few], 256)):
         return None
     f, g = grid.along(np.arange(grid.rows), 0, grid.rows), grid.along(0, np.arange(grid.columns), grid.columns)
-    return f if _adds_up(grid, i, j, f[i], g[j]) else None
+    return f[0] if _adds_up(grid, i, j, f[:, i], g[:, j]) else None
 
 
 def _adds_up(grid: Grid, i: np.ndarray, j: np.ndarray, f: np.ndarray, g: np.ndarray) -> bool:
-    origin = grid.along(0, 0, 1)
-    broken = np.abs(grid.along(i, j, len(i)) - f - g + origin).max()
-    return bool(broken <= grid.evaluator.round_off)
+    """Whether cells are the sum of their margins, to the round-off of what is added there or typically is."""
+    cells, origin = grid.along(i, j, len(i)), grid.along(0, 0, 1)
+    sizes = np.maximum(cells[1] + f[1] + g[1] + origin[1], np.median(cells[1]))
+    return bool((np.abs(cells[0] - f[0] - g[0] + origin[0]) <= grid.evaluator.round_off(1.0) * sizes).all())
 
 
 def _take(arrays: State, rows: Any) -> dict[str, np.ndarray]:

@@ -134,9 +134,11 @@ def _run(
     """Compute what is not there yet, then report."""
     cli.settle_libraries()
     with explained():
+        from agents.callbacks import quiet_warnings
         from agents.comparison.session import Session
         from agents.comparison.summary import summary
 
+        quiet_warnings()
         report, interrupted = Session(config, folder, about, specs).run()
     print(summary(report))
     print(f"written to {folder.path}", file=sys.stderr)

@@ -184,6 +184,7 @@ def _flags(
     """All flags, those of high severity first; of the same kind for the same reward, the one with the most evidence."""
     names = [c.name for c in coverages]
     found: list[flags.Flag] = []
+    played = [results[f"episodes {c}"] for c in names if f"episodes {c}" in results]
     for reward in rewards:
         name = reward["name"]
         mine = [run for run, (trained, _) in runs.items() if trained == name]
@@ -199,7 +200,8 @@ def _flags(
             }
             found += flags.coverage_gap(name, to_reference, own)
         evaluated = [c for c in names if f"epic {c}" in results]
-        found += flags.without_direction(name, reward["degenerate"], evaluated)
+        differ = any(np.ptp(p["returns"].get(name, [0.0])) > 0 for p in played)
+        found += flags.without_direction(name, reward["degenerate"], evaluated, differ)
         found += [flags.unsupported(name, method, why) for method, why in reward["unsupported"].items()]
     for c in names:
         found += results.get(f"coverage {c}", {}).get("flags", [])

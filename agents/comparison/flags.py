@@ -187,60 +187,80 @@ def against_fitness(reward: str, values: np.ndarray, steps: Steps, seed: int = 0
 
 
 def in_failures(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
-    """It pays more than fitness justifies in the steps that end an episode in failure. Arguments as above."""
+    """It pays more in the steps that end an episode in failure, and fitness does not. Arguments as above."""
     failures = int(steps.terminated.sum())
-    if failures < 5 or not _varies(values):
+    found = _paid_within(values, steps, steps.terminated, seed) if failures >= 5 else None
+    if found is None:
         return []
-    excess = mean_excess(values, steps.fitness, steps.terminated, steps.episode, seed)
-    paid, usual = float(values[steps.terminated].mean()), float(values[~steps.terminated].mean())
-    if excess is None or excess.low < 0.5 or paid <= usual:
-        return []
+    severity, sentence, numbers = found
     evidence = (
-        f"On coverage {steps.coverage}, {reward} pays {paid:.3g} on average in the {failures} steps that end an "
-        f"episode by termination and {usual:.3g} in all others, {excess} standard deviations more than fitness would "
-        "justify."
+        f"On coverage {steps.coverage}, in the {failures} steps that end an episode by termination {reward} {sentence}"
     )
-    numbers = {"coverage": steps.coverage, "failures": failures, "paid_in_failures": paid, "paid_elsewhere": usual}
-    numbers["excess"] = asdict(excess)
-    severity = "high" if excess.low > 1 else "medium"
-    return [_flag(severity, "in_failures", reward, "Pays for failing", evidence, numbers)]
+    return [_flag(severity, "in_failures", reward, "Pays for failing", evidence, {**numbers, "failures": failures})]
 
 
 def in_cycles(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
-    """It pays, net, for leaving a state and coming back to it, more than fitness justifies. Arguments as above."""
+    """It pays, net, for leaving a state and coming back to it, and fitness does not. Arguments as above."""
     if steps.states is None or not _varies(values):
         return []
     inside = in_loops(steps.states, steps.episode)
     share = float(inside.mean())
-    if share < 0.02 or share > 0.98:
+    found = _paid_within(values, steps, inside, seed) if 0.02 < share < 0.98 else None
+    if found is None or values[inside].mean() <= 0:
         return []
-    excess = mean_excess(values, steps.fitness, inside, steps.episode, seed)
-    paid, usual = float(values[inside].mean()), float(values[~inside].mean())
-    if excess is None or excess.low < 0.5 or paid <= max(0.0, usual):
-        return []
+    severity, sentence, numbers = found
     evidence = (
-        f"On coverage {steps.coverage}, {share:.0%} of all steps lie on loops that come back to a state; {reward} pays "
-        f"{paid:.3g} a step there and {usual:.3g} elsewhere, {excess} standard deviations more than fitness would "
-        "justify: going in circles is a way to earn it."
+        f"On coverage {steps.coverage}, {share:.0%} of all steps lie on loops that come back to a state; there "
+        f"{reward} {sentence} Going in circles is a way to earn it."
     )
-    numbers = {"coverage": steps.coverage, "share": share, "paid_in_loops": paid, "paid_elsewhere": usual}
-    numbers["excess"] = asdict(excess)
-    return [_flag("high" if excess.low > 1 else "medium", "in_cycles", reward, "Pays for cycles", evidence, numbers)]
+    return [_flag(severity, "in_cycles", reward, "Pays for cycles", evidence, {**numbers, "share": share})]
 
 
-def without_direction(reward: str, reasons: Mapping[str, str], coverages: Sequence[str]) -> list[Flag]:
+def _paid_within(
+    values: np.ndarray, steps: Steps, mask: np.ndarray, seed: int
+) -> tuple[str, str, dict[str, Any]] | None:
+    """Severity, the end of a sentence, and numbers, if clearly more is paid within ``mask``, and fitness is not higher.
+
+    More than half a standard deviation, at the lower end of the interval; a whole one is of high severity.
+    """
+    if not _varies(values):
+        return None
+    more = mean_excess(values, None, mask, steps.episode, seed)
+    beyond = mean_excess(values, steps.fitness, mask, steps.episode, seed)
+    if more is None or beyond is None or more.low < 0.5 or beyond.low < 0.25:
+        return None
+    paid, usual = float(values[mask].mean()), float(values[~mask].mean())
+    sentence = f"pays {paid:.3g} on average, elsewhere {usual:.3g}: {more} standard deviations more"
+    numbers: dict[str, Any] = {"coverage": steps.coverage, "paid_there": paid, "paid_elsewhere": usual}
+    numbers |= {"more": asdict(more), "more_than_fitness": asdict(beyond)}
+    if steps.fitness is not None:
+        there, other = float(steps.fitness[mask].mean()), float(steps.fitness[~mask].mean())
+        sentence += f", where fitness is {there:.3g} instead of {other:.3g}"
+        numbers |= {"fitness_there": there, "fitness_elsewhere": other}
+    return ("high" if more.low > 1 else "medium"), sentence + ".", numbers
+
+
+def without_direction(
+    reward: str, reasons: Mapping[str, str], coverages: Sequence[str], returns_differ: bool
+) -> list[Flag]:
     """It says nothing about what to do on some coverage.
 
     Args:
         reward: Its name.
         reasons: Why, by coverage.
         coverages: All coverages that it was evaluated on.
+        returns_differ: Whether its returns are not all the same: it may yet teach, by when episodes end.
     """
     if not reasons:
         return []
-    where, everywhere = ", ".join(reasons), set(reasons) >= set(coverages)
-    evidence = f"On {'every coverage' if everywhere else where}: {next(iter(reasons.values()))}"
-    severity = "high" if everywhere else "medium"
+    everywhere = set(reasons) >= set(coverages)
+    evidence = f"On {'every coverage' if everywhere else ', '.join(reasons)}: {next(iter(reasons.values()))}."
+    if returns_differ:
+        evidence += (
+            " Its returns do differ between episodes, by how long these last, which this distance does not look at: "
+            "compare it by returns (ERC)."
+        )
+    severity = "high" if everywhere and not returns_differ else "medium"
     return [_flag(severity, "degenerate", reward, "Says nothing about what to do", evidence, dict(reasons))]
 
 

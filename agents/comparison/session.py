@@ -21,7 +21,7 @@ from agents.comparison import flags
 from agents.comparison.assemble import assemble
 from agents.comparison.collect import World, collect, film, play
 from agents.comparison.components import components
-from agents.comparison.coverages import CoverageSpec, parse_coverages
+from agents.comparison.coverages import POLICIES, CoverageSpec, parse_coverages
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.measures import epic_distances, episode_measures, policy_measures
 from agents.comparison.report import write_report
@@ -120,8 +120,8 @@ class Session:
         if "erc" in config.methods:
             stages += [Stage(f"episodes {c}", partial(self._play, by_name[c], config.discount), 4) for c in played]
         if self.runs:
-            specs = [RANDOM, *(CoverageSpec(run, "own", run) for run in self.runs)]
-            stages += [Stage(f"policy {s.name}", partial(self._play, s, 1.0), 4) for s in specs]
+            specs = {"random": RANDOM, **{run: CoverageSpec(Path(run).name, "own", run) for run in self.runs}}
+            stages += [Stage(f"policy {p}", partial(self._play, spec, 1.0), 4) for p, spec in specs.items()]
             stages += [Stage("policies", self._policy_measures)]
         for method in recombining:
             stages += [Stage(f"{method} {c}", partial(self._distances, method, c), 4) for c in names]
@@ -136,7 +136,7 @@ class Session:
             return parse_coverages(self.config.coverages)
         own = []
         for reward in dict.fromkeys(self.runs.values()):
-            runs = [CoverageSpec(run, "own", run) for run, trained in self.runs.items() if trained == reward]
+            runs = [CoverageSpec(Path(run).name, "own", run) for run, trained in self.runs.items() if trained == reward]
             name = f"{reward}'s policy"
             own.append(
                 replace(runs[0], name=name) if len(runs) == 1 else CoverageSpec(name, "mixture", parts=tuple(runs))
@@ -290,12 +290,13 @@ class Session:
 
     def _trajectory(self) -> dict[str, Any] | None:
         """An episode of the best policy at hand: all rewards step by step, with pictures."""
-        policies = [part for c in self.coverages for part in (c.parts or (c,)) if part.kind not in ("iid", "file")]
+        policies = [part for c in self.coverages for part in leaves(c) if part.kind in POLICIES]
         if not policies:
             return None
-        reference = [CoverageSpec(run, "own", run) for run, name in self.runs.items() if name == self.config.reference]
+        goal = self.config.reference
+        reference = [CoverageSpec(f"{goal}'s policy", "own", run) for run, name in self.runs.items() if name == goal]
         best = {"expert": 0, "own": 1, "noised": 2, "random": 3}
-        spec = [*reference[:1], *sorted(policies, key=lambda policy: best[policy.kind])][0]
+        spec = [*reference, *sorted(policies, key=lambda policy: best[policy.kind])][0]
         shown = film(spec, self.world, seed=self.config.seed, max_frames=12 if self.config.frames else 0)
         rewards = {name: step_rewards(reward, shown.episode) for name, reward in self.rewards.items()}
         frames = []
@@ -326,6 +327,11 @@ class Session:
         """Move the bar to a part of the running stage."""
         self._bar.n = min(self._bar.total, self._before + self._weight * min(1.0, done / max(1, total)))
         self._bar.update(0)
+
+
+def leaves(spec: CoverageSpec) -> list[CoverageSpec]:
+    """The coverages that a mixture is made of, whatever is mixed in them; else the coverage itself."""
+    return [leaf for part in spec.parts for leaf in leaves(part)] if spec.parts else [spec]
 
 
 def curve_of(run: str) -> flags.Curve | None:

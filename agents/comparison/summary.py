@@ -10,12 +10,11 @@ from typing import Any
 def summary(report: Mapping[str, Any]) -> str:
     """A table with each reward's distance to the reference on each coverage, what its policies are worth, and flags."""
     reference = report["reference"]
-    method = next((m["name"] for m in report["methods"]), None)
-    if method is None and report["returns"]:
-        method = "erc"
     pairs = [*report["distances"], *({"method": r["measure"], **r} for r in report["returns"])]
+    methods = [*(m["name"] for m in report["methods"]), "erc"]
+    method = next((m for m in methods if any(p["value"] is not None for p in pairs if _concerns(p, m, reference))), "")
     columns = list(dict.fromkeys(p["coverage"] for p in pairs if p["method"] == method))
-    header = [f"{(method or '').upper()} to {reference}".strip(), *columns]
+    header = [f"{method.upper()} to {reference}" if method else "reward", *columns]
     policies = {p["reward"]: p for p in report["policies"]}
     header += ["fitness", "regret"] if policies else []
     rows = []
@@ -37,6 +36,10 @@ def summary(report: Mapping[str, Any]) -> str:
         if flag["severity"] != "note":
             lines.append(f"{'!!' if flag['severity'] == 'high' else '! '} {flag['reward']}: {flag['title'].lower()}")
     return "\n".join(lines)
+
+
+def _concerns(pair: Mapping[str, Any], method: str, *names: str) -> bool:
+    return pair["method"] == method and set(names) <= {pair["a"], pair["b"]}
 
 
 def _number(entry: Mapping[str, Any] | None, key: str = "value") -> str:

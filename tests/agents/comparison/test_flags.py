@@ -82,7 +82,9 @@ def test_a_reward_for_failing(steps: Steps, rng):
     (flag,) = flags.in_failures("mine", 1.0 * steps.terminated + rng.normal(0, 0.01, 600), steps)
     assert flag["severity"] == "high"
     assert flag["numbers"]["failures"] == 30
-    assert flag["numbers"]["paid_in_failures"] == pytest.approx(1, abs=0.01)
+    assert flag["numbers"]["paid_there"] == pytest.approx(1, abs=0.01)
+    slightly = rng.normal(size=600) + 0.1 * steps.terminated
+    assert flags.in_failures("mine", slightly, steps) == []  # however much fitness falls
     assert flags.in_failures("mine", -1.0 * steps.terminated, steps) == []
     assert flags.in_failures("mine", rng.normal(size=600), steps) == []
 
@@ -128,17 +130,20 @@ def test_a_reward_for_going_in_circles(rng):
     pays = np.where(on_line, 0.1, 1.0) + rng.normal(0, 0.05, 2000)
     (flag,) = flags.in_cycles("mine", pays, steps)
     assert flag["severity"] == "high"
-    assert flag["numbers"]["paid_in_loops"] > 0.8
+    assert flag["numbers"]["paid_there"] > 0.8
     assert flags.in_cycles("mine", steps.fitness, steps) == []
     assert flags.in_cycles("mine", pays - 2, steps) == []  # a loss on every loop is no reason to go round
 
 
 def test_no_direction():
-    (flag,) = flags.without_direction("zero", {"random": "it is constant"}, ["random"])
-    assert (flag["severity"], flag["evidence"]) == ("high", "On every coverage: it is constant")
-    (flag,) = flags.without_direction("zero", {"random": "it is constant"}, ["random", "expert"])
+    (flag,) = flags.without_direction("zero", {"random": "it is constant"}, ["random"], False)
+    assert (flag["severity"], flag["evidence"]) == ("high", "On every coverage: it is constant.")
+    (flag,) = flags.without_direction("zero", {"random": "it is constant"}, ["random", "expert"], False)
     assert flag["severity"] == "medium"
-    assert flags.without_direction("fine", {}, ["random"]) == []
+    (flag,) = flags.without_direction("alive", {"random": "it is constant"}, ["random"], True)
+    assert flag["severity"] == "medium"
+    assert "by how long these last" in flag["evidence"]
+    assert flags.without_direction("fine", {}, ["random"], True) == []
 
 
 def test_correlation_and_its_interval(rng):

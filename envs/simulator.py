@@ -85,6 +85,7 @@ class EnvSimulator:
             did: something that matters is random, or kept elsewhere, as by a wrapper that stacks observations.
     """
 
+    deterministic = True
     defaults: frozenset[str] = frozenset()
     """Arrays of `restores` that count as zeros where a state lacks them."""
 

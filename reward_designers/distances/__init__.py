@@ -5,6 +5,7 @@
 
 from reward_designers.distances import tabular
 from reward_designers.distances.coverage import Coverage, CoverageError, concatenate, mixture
+from reward_designers.distances.dard import dard, dard_matrix
 from reward_designers.distances.distance import DegenerateRewardError, Distance, UnsupportedRewardError
 from reward_designers.distances.epic import EpicMatrix, epic, epic_from_samples, epic_matrix
 from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
@@ -20,6 +21,8 @@ __all__ = [
     "Simulator",
     "UnsupportedRewardError",
     "concatenate",
+    "dard",
+    "dard_matrix",
     "epic",
     "epic_from_samples",
     "epic_matrix",

@@ -177,7 +177,7 @@ class Evaluator:
         try:
             return evaluate_rows(self.reward, t)[1]
         except RewardError as error:
-            error.add_note("EPIC combines states, actions and next states that need not occur together")
+            error.add_note("distances combine states, actions and next states that need not occur together")
             raise
 
     def rows(self, state: State, action: np.ndarray, next_state: State, n: int) -> tuple[np.ndarray, float]:

@@ -118,7 +118,7 @@ def epic_from_samples(
 
 @dataclass(frozen=True, eq=False)
 class EpicMatrix:
-    """The EPIC distances of all pairs of some rewards: ``matrix["env", "mine"]``, in either order.
+    """The distances of all pairs of some rewards: ``matrix["env", "mine"]``, in either order.
 
     Attributes:
         names: Of the rewards.
@@ -176,7 +176,7 @@ def epic_matrix(
         memory_mb: See `epic`.
         progress: Called with the name of each reward when it is evaluated, which takes most of the time.
     """
-    named = _named(rewards)
+    named = named_rewards(rewards)
     for reward in named.values():
         require_markov(reward, "EPIC")  # before minutes are spent on others
     samples = draw(
@@ -224,7 +224,12 @@ def _pair(
     return distances((a.name, b.name), (canonicalize(a), canonicalize(b)), samples, confidence=confidence)[0, 1]
 
 
-def _named(rewards: Mapping[str, RewardFn] | Sequence[RewardFn]) -> dict[str, RewardFn]:
+def named_rewards(rewards: Mapping[str, RewardFn] | Sequence[RewardFn]) -> dict[str, RewardFn]:
+    """Rewards by name, at least two.
+
+    Raises:
+        ValueError: There are fewer, or several in a sequence have the same name.
+    """
     if isinstance(rewards, Mapping):
         named = {name: as_reward(reward) for name, reward in rewards.items()}
     else:
@@ -233,7 +238,7 @@ def _named(rewards: Mapping[str, RewardFn] | Sequence[RewardFn]) -> dict[str, Re
         if len(named) < len(made):
             raise ValueError(
                 f"several rewards have the same name ({', '.join(reward.name for reward in made)}): give names, "
-                "as in epic_matrix({'first': a, 'second': b}, ...)"
+                "as in {'first': a, 'second': b}"
             )
     if len(named) < 2:
         raise ValueError(f"a comparison needs at least two rewards, got {len(named)}")

@@ -16,14 +16,41 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
 from reward_designers.distances.canonical import Canonical
 from reward_designers.distances.distance import DegenerateRewardError, Distance, direction
-from reward_designers.distances.samples import Samples
 
 Pairs = dict[tuple[int, int], Distance]
+
+
+class Samples(Protocol):
+    """What rewards were canonicalised on: transitions and draws, in groups that are independent.
+
+    Attributes:
+        sampled: What it is that was sampled, in words.
+        group: ``(N_V,)`` int, the group of each transition.
+        mean_group: ``(N_M,)`` int, ascending: that of each draw.
+        groups: Number of groups.
+        clustered: Whether groups consist of whole episodes.
+    """
+
+    @property
+    def sampled(self) -> str: ...
+    @property
+    def group(self) -> np.ndarray: ...
+    @property
+    def mean_group(self) -> np.ndarray: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def clustered(self) -> bool: ...
+
+    def counted(self, kept: np.ndarray) -> dict[str, int]:
+        """How many there are in the groups of the mask ``kept``, as `Distance.samples` has them."""
+        ...
 
 
 def distances(
@@ -31,6 +58,7 @@ def distances(
     canonicals: Sequence[Canonical],
     samples: Samples,
     *,
+    method: str = "epic",
     confidence: float = 0.95,
     half: bool = False,
 ) -> Pairs:
@@ -40,16 +68,14 @@ def distances(
         names: Of the rewards, for messages.
         canonicals: The rewards on the samples.
         samples: What they were sampled from.
+        method: Names the distance.
         confidence: Of the intervals.
         half: Use every other group alone, as if half as much had been sampled.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     kept = np.arange(samples.groups) % 2 == 0 if half else np.ones(samples.groups, bool)
-    counts = {
-        "transitions": int(kept[samples.group].sum()),
-        "mean_samples": int(kept[samples.mean_group].sum()),
-    }
+    counts = samples.counted(kept)
     pool = _Replicates(canonicals, samples, kept)
     reasons: dict[int, str] = {}
     units: dict[int, np.ndarray] = {}
@@ -65,17 +91,17 @@ def distances(
     words = ""
     if replicates is not None:
         unit = "groups of whole episodes" if samples.clustered else "groups"
-        words = f"jackknife over transitions and mean samples, {len(groups)} {unit}"
+        words = f"jackknife over {samples.sampled}, {len(groups)} {unit}"
     found: Pairs = {}
     for i, j in combinations(range(len(canonicals)), 2):
         if reason := "; ".join(reasons[k] for k in (i, j) if k in reasons):
-            found[i, j] = Distance(None, None, None, "epic", confidence, samples=counts, degenerate=reason)
+            found[i, j] = Distance(None, None, None, method, confidence, samples=counts, degenerate=reason)
             continue
         sine, cosine = (0.5 * float(np.linalg.norm(units[i] + sign * units[j])) for sign in (-1, 1))
         low = high = None
         if replicates is not None:
             low, high = interval(sine, cosine, (noise[i] + noise[j]) / 2, replicates[:, i, j], confidence)
-        found[i, j] = Distance(min(1.0, sine), low, high, "epic", confidence, words, counts)
+        found[i, j] = Distance(min(1.0, sine), low, high, method, confidence, words, counts)
     return found
 
 

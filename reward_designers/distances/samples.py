@@ -100,9 +100,18 @@ class Samples:
         return len(self.group)
 
     @property
+    def sampled(self) -> str:
+        """What it is that was sampled, in words."""
+        return "transitions and mean samples"
+
+    @property
     def counts(self) -> dict[str, int]:
         """N_V and N_M, as `Distance.samples` has them."""
-        return {"transitions": len(self.group), "mean_samples": len(self.mean_group)}
+        return self.counted(np.ones(self.groups, bool))
+
+    def counted(self, kept: np.ndarray) -> dict[str, int]:
+        """The same in the groups of the mask ``kept``."""
+        return {"transitions": int(kept[self.group].sum()), "mean_samples": int(kept[self.mean_group].sum())}
 
 
 def draw(

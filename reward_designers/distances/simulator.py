@@ -14,10 +14,14 @@ class Simulator(Protocol):
 
     Attributes:
         restores: The state arrays that decide what happens next, to be recorded with transitions.
+        deterministic: Whether a state and an action have but one successor.
     """
 
     @property
     def restores(self) -> frozenset[str]: ...
+
+    @property
+    def deterministic(self) -> bool: ...
 
     def step(self, state: State, action: np.ndarray) -> dict[str, np.ndarray]:
         """One successor of each of n states, drawn from the dynamics if these are random.

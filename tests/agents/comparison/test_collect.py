@@ -1,0 +1,505 @@
+"""Coverages: the right transitions, in order, of the right policy; the same from the cache; from files too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import envs
+from agents.cli import UsageError, compose
+from agents.comparison import collect as module
+from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
+from agents.comparison.policies import load
+from agents.config import TRAIN
+from agents.runs import RunDir
+from agents.train import train
+from envs.rendering import frame_of
+from envs.simulator import make_simulator
+from reward_designers.base import Components, Encoder, EpisodeMemory, RewardFn, Transition, evaluate, reward_fn, total
+from reward_designers.distances import Coverage, CoverageError
+
+LENGTH = 50
+RANDOM = CoverageSpec("random", "random")
+
+
+class Clock(gym.Env):
+    """Episodes of 50 steps, 20 if their number is even; the observation is (own number, episode, step)."""
+
+    observation_space = gym.spaces.Box(-np.inf, np.inf, (3,), np.float64)
+    action_space = gym.spaces.Discrete(5)
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (as in Gymnasium)
+    made: list[Clock] = []  # noqa: RUF012
+
+    def __init__(self, even: int = LENGTH, render_mode: str | None = None):
+        self.render_mode = render_mode
+        self.number, self.episode, self.clock, self.even = len(self.made), -1, 0, even
+        self.renders: list[tuple[int, int]] = []
+        self.closed = False
+        if render_mode:  # one without is made first, to see whether there is such a mode
+            self.made.append(self)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.episode, self.clock = self.episode + 1, 0
+        return self.obs(), {}
+
+    def obs(self) -> np.ndarray:
+        return np.array([self.number, self.episode, self.clock], float)
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict]:
+        self.clock += 1
+        terminated = self.clock == (LENGTH if self.episode % 2 else self.even)
+        return self.obs(), 10.0 * self.clock + action, terminated, False, {}
+
+    def render(self) -> np.ndarray:
+        self.renders.append((self.episode, self.clock))
+        return np.full((8, 8, 3), self.clock, np.uint8)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture(autouse=True, scope="module")
+def clock() -> Iterator[None]:
+    gym.register("Clock-v0", entry_point=Clock, max_episode_steps=LENGTH, disable_env_checker=True)
+    yield
+    del gym.registry["Clock-v0"]
+
+
+@pytest.fixture(autouse=True)
+def no_clocks() -> None:
+    Clock.made.clear()
+
+
+@reward_fn
+def ticking(obs, next_obs, action):
+    return next_obs[:, 2] - obs[:, 2] + 0.0 * action
+
+
+class Brightness(Encoder):
+    frame_size = (8, 8)
+    seen: list[int] = []  # noqa: RUF012
+
+    def __call__(self, source: np.ndarray) -> np.ndarray:
+        self.seen.append(len(source))
+        return source.mean((1, 2, 3))
+
+
+class Bright(RewardFn):
+    name = "bright"
+    inputs = frozenset({"brightness"})
+    reads = frozenset({"next_state"})
+
+    @property
+    def encoders(self) -> dict[str, Encoder]:
+        return {"brightness": Brightness()}
+
+    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+        return {"bright": t.next_state["brightness"]}
+
+
+CLOCKS = World("Clock-v0", [ticking])
+
+
+# Asking
+
+
+def test_names_and_kinds(tmp_path: Path):
+    (tmp_path / "config.yaml").touch()
+    (tmp_path / "a.npz").touch()
+    texts = ["random", f"noised:0.5:{tmp_path}", f"noised:{tmp_path}", f"good=expert:{tmp_path}", "iid", "mixture"]
+    specs = parse_coverages([*texts, f"file:{tmp_path}/a.npz"])
+    assert [s.name for s in specs] == ["random", "noised", "noised_2", "good", "iid", "mixture", "file"]
+    assert [s.noise for s in specs[1:3]] == [0.5, 0.3]
+    assert [part.name for part in specs[5].parts] == ["random", "noised", "noised_2", "good"]
+    assert specs[6].path == f"{tmp_path}/a.npz"
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["randm"], r"unknown coverage 'randm'. Did you mean 'random'\?"),
+        (["expert"], "expected expert:RUN_DIR, got 'expert'"),
+        (["random:x"], "expected random, got 'random:x'"),
+        (["expert:nowhere"], "nowhere does not exist"),
+        (["file:none.npz"], "no such file 'none.npz'"),
+        (["noised:1.5:nowhere"], "between 0 and 1, got 1.5"),
+        (["a=random", "a=iid"], "two are named 'a'"),
+        (["random", "mixture"], "a mixture needs two policies"),
+    ],
+)
+def test_what_is_not_understood(texts: list[str], message: str):
+    with pytest.raises(UsageError, match=message):
+        parse_coverages(texts)
+
+
+# Stretches and episodes
+
+
+def test_every_step_of_an_episode_is_as_likely_as_any_other():
+    counts = np.zeros(LENGTH)
+    for seed in range(10):
+        coverage = collect(RANDOM, CLOCKS, num_transitions=100, seed=seed)
+        counts += np.bincount(coverage.step, minlength=LENGTH)
+    assert counts.sum() == 1000
+    # 20 stretches of 5 steps begin once in each twentieth of an episode: a step is met 2 times in 100, give or take 1.
+    assert (counts.min(), counts.max()) >= (10, 20)
+    assert counts.max() <= 30
+
+
+def test_rows_are_as_they_happened():
+    world = World("Clock-v0", [ticking], kwargs={"even": 20})
+    coverage = collect(RANDOM, world, num_transitions=1210, seed=1)
+    t = coverage.transitions
+    before, after = t.state["obs"], t.next_state["obs"]
+    np.testing.assert_array_equal(after - before, np.tile([0, 0, 1.0], (1210, 1)))  # the true successor, never a reset
+    np.testing.assert_array_equal(before[:, 2], coverage.step)
+    np.testing.assert_array_equal(coverage.env_reward, 10 * after[:, 2] + t.action)
+    own = [tuple(before[rows.start, :2]) for rows in coverage.episodes]
+    assert len(set(own)) == len(own)  # an episode has one number
+    for rows in coverage.episodes:
+        assert np.ptp(before[rows, :2], axis=0).max() == 0
+        np.testing.assert_array_equal(np.diff(before[rows, 2]), 1)
+    ends = after[:, 2] == np.where(before[:, 1] % 2, LENGTH, 20)
+    np.testing.assert_array_equal(t.terminated, ends)
+    lengths = {number: int((before[:, 0] == number).sum()) for number in np.unique(before[:, 0])}
+    assert sorted(lengths.values()) == [60] * 10 + [61] * 10
+    complete = [before[rows.start, 2] == 0 and ends[rows.stop - 1] for rows in coverage.episodes]
+    assert coverage.complete.tolist() == complete
+    assert 10 < sum(complete) < len(complete)
+
+
+def test_fewer_transitions_than_stretches():
+    assert len(collect(RANDOM, CLOCKS, num_transitions=7, seed=0)) == 7
+    assert len(collect(RANDOM, CLOCKS, num_transitions=1, seed=0)) == 1
+
+
+def test_a_seed_decides_all_of_it():
+    def of(seed: int, n: int = 60) -> str:
+        Clock.made.clear()
+        return collect(RANDOM, CLOCKS, num_transitions=n, seed=seed).content_hash
+
+    assert of(0) == of(0)
+    assert len({of(0), of(1), of(0, 61)}) == 3
+    hopper = World("Hopper", [reward_fn(lambda next_torso_height: next_torso_height)])
+    one, other = (play(RANDOM, hopper, episodes=2, seed=seed) for seed in (0, 1))
+    assert not np.isin(one.actions, other.actions).any()  # neighboring seeds share nothing
+
+
+def test_whole_episodes():
+    world = World("Clock-v0", [ticking], kwargs={"even": 20})
+    coverage = play(RANDOM, world, episodes=23, seed=0)
+    assert coverage.complete.all()
+    lengths = [rows.stop - rows.start for rows in coverage.episodes]
+    assert sorted(lengths) == [20] * 20 + [50] * 3  # each environment's first, three environments' second
+    assert sorted(env.episode for env in Clock.made) == [0] * 17 + [1] * 3  # none was begun in vain
+
+
+def test_environments_are_closed_and_nothing_is_left_after_an_interruption(tmp_path: Path):
+    def interrupt(done: int, total: int) -> None:
+        assert total == 100
+        if done >= 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(RANDOM, CLOCKS, num_transitions=100, seed=0, cache=tmp_path / "cache", progress=interrupt)
+    assert len(Clock.made) == 20
+    assert all(env.closed for env in Clock.made)
+    assert not list(tmp_path.rglob("*.npz"))
+    seen: list[tuple[int, int]] = []
+    collect(RANDOM, CLOCKS, num_transitions=100, seed=0, progress=lambda *at: seen.append(at))
+    assert seen == [(20, 100), (40, 100), (60, 100), (80, 100), (100, 100)]
+
+
+def test_frames_are_drawn_and_encoded_once_for_each_state_and_not_kept():
+    world = World("Clock-v0", [Bright(), ticking])
+    Brightness.seen.clear()
+    coverage = collect(RANDOM, world, num_transitions=200, seed=0)
+    assert set(coverage.transitions.state) == {"brightness", "obs"}
+    t = coverage.transitions
+    np.testing.assert_array_equal(t.next_state["brightness"], t.next_state["obs"][:, 2])
+    np.testing.assert_array_equal(t.state["brightness"], t.state["obs"][:, 2])
+    drawn = sum(len(env.renders) for env in Clock.made)
+    assert drawn == sum(Brightness.seen) == len(coverage.states["obs"])  # none in the warm-up
+    same = collect(RANDOM, CLOCKS, num_transitions=200, seed=0)
+    np.testing.assert_array_equal(same.actions, coverage.actions)  # who looks on changes nothing
+
+
+# What MuJoCo says
+
+
+@reward_fn
+def observing(obs, next_obs):
+    return obs[:, 0] - next_obs[:, 0]
+
+
+SHORT = {"max_episode_steps": 60}
+HOPPER = World("Hopper", [observing], kwargs=SHORT)
+
+
+@pytest.mark.parametrize("kind", ["random", "iid"])
+@pytest.mark.parametrize("name", ["Hopper", "Humanoid"])
+def test_analytic_rewards_pay_what_the_environment_paid(name: str, kind: str):
+    own = envs.find_task(name).reward()
+    coverage = collect(
+        CoverageSpec(kind, kind), World(name, [own, observing], kwargs=SHORT), num_transitions=60, seed=2
+    )
+    paid = total(evaluate(own, coverage.transitions))
+    np.testing.assert_allclose(paid, coverage.env_reward, rtol=1e-9, atol=1e-9)
+    assert set(coverage.measures) == {"fitness", "success"}
+    assert len(np.unique(paid)) > 30
+
+
+@pytest.mark.parametrize("kind", ["random", "iid"])
+def test_a_simulator_goes_on_from_its_states(kind: str):
+    coverage = collect(CoverageSpec(kind, kind), HOPPER, num_transitions=40, seed=0)
+    t = coverage.transitions
+    after = make_simulator("Hopper", [observing]).step(t.state, t.action)
+    np.testing.assert_allclose(after["obs"], t.next_state["obs"], rtol=0, atol=1e-6 if kind == "iid" else 0)
+
+
+def test_independent_states():
+    coverage = collect(CoverageSpec("iid", "iid"), HOPPER, num_transitions=300, seed=0)
+    t = coverage.transitions
+    assert len(coverage.episodes) == 300
+    assert not t.truncated.any()
+    assert not coverage.complete.any()
+    thigh = t.state["obs"][:, 2]  # its joint may go from -150 to 0 degrees
+    histogram = np.histogram(thigh, 5, (np.radians(-150), 0))[0]
+    assert histogram.sum() == 300
+    assert histogram.min() > 35
+    assert abs(np.corrcoef(thigh[1:], thigh[:-1])[0, 1]) < 0.2
+    with pytest.raises(UsageError, match="cannot be put into a random state"):
+        collect(CoverageSpec("iid", "iid"), CLOCKS, num_transitions=5, seed=0)
+    with pytest.raises(UsageError, match="no episodes"):
+        play(CoverageSpec("iid", "iid"), HOPPER, seed=0)
+
+
+# Policies of runs
+
+SMALL = ("num_envs=2", "algo.net_arch=[8]", "algo.n_steps=32", "algo.batch_size=32", "algo.n_epochs=1", "video=false")
+SMALL += ("tensorboard=false", "algo.schedule=constant", "eval_episodes=1", "algo.normalize_obs=true")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A run whose best policy is not its last."""
+    path = tmp_path_factory.mktemp("runs") / "hopper"
+    arguments = ("env=Hopper", "reward=env", f"run_dir={path}", "total_timesteps=256", "eval_every=64", *SMALL)
+    run = train(compose(TRAIN, "train", arguments))
+    assert run.best.read_bytes() != run.last.read_bytes()
+    return run
+
+
+@pytest.mark.parametrize("kind", ["expert", "own"])
+def test_the_actions_are_those_of_the_policy(run: RunDir, kind: str):
+    coverage = collect(CoverageSpec("x", kind, str(run.path)), HOPPER, num_transitions=100, seed=0)
+    best, last = (load(run, path, HOPPER.make()) for path in (run.best, run.last))
+    asked, other = (best, last) if kind == "expert" else (last, best)
+    obs = coverage.transitions.state["obs"]
+    starts = np.zeros(len(obs), bool)
+    np.testing.assert_allclose(coverage.actions, asked(obs, starts), atol=1e-6)
+    assert np.abs(coverage.actions - other(obs, starts)).max() > 1e-4
+    mean = asked._normalizer.obs_rms.mean
+    assert np.abs(mean).max() > 0.1  # observations were normalised as in training
+    weights = "best" if kind == "expert" else "last"
+    assert coverage.about["description"] == f"the {weights} policy of {run.path}"
+
+
+def test_a_share_of_noise(run: RunDir):
+    coverage = collect(CoverageSpec("n", "noised", str(run.path), noise=0.25), HOPPER, num_transitions=1000, seed=0)
+    own = load(run, run.best, HOPPER.make())(coverage.transitions.state["obs"], np.zeros(1000, bool))
+    random = np.abs(coverage.actions - own).max(1) > 1e-5
+    assert abs(random.mean() - 0.25) < 0.05
+    assert coverage.about["description"].endswith("acting at random in 25% of its steps")
+
+
+def test_mixtures(run: RunDir, tmp_path: Path):
+    specs = parse_coverages(["random", f"expert:{run.path}", "mixture"])
+    mixed = collect(specs[2], HOPPER, num_transitions=201, seed=0, cache=tmp_path)
+    assert [(part["name"], part["n"]) for part in mixed.about["parts"]] == [("random", 101), ("expert", 100)]
+    assert (mixed.name, mixed.about["description"]) == ("mixture", "equal shares of random, expert")
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+    expert = collect(specs[1], HOPPER, num_transitions=201, seed=0, cache=tmp_path)
+    assert np.isin(mixed.actions[101:], expert.actions).all()
+    episodes = play(specs[2], HOPPER, episodes=5, seed=0)
+    assert episodes.complete.tolist() == [True] * 5
+
+
+def test_a_policy_of_another_environment(run: RunDir, tmp_path: Path):
+    with pytest.raises(UsageError, match="was trained on Hopper, whose observations are Box"):
+        collect(CoverageSpec("e", "expert", str(run.path)), CLOCKS, num_transitions=5, seed=0)
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(UsageError, match="has no policy yet"):
+        collect(CoverageSpec("e", "expert", str(tmp_path)), CLOCKS, num_transitions=5, seed=0)
+
+
+# The cache
+
+
+def test_what_was_collected_is_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    first = collect(RANDOM, CLOCKS, num_transitions=100, seed=0, cache=tmp_path)
+    (file,) = tmp_path.iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(World, "make", None)  # no environment can be made
+        second = collect(CoverageSpec("mine", "random"), CLOCKS, num_transitions=100, seed=0, cache=tmp_path)
+    assert (first.name, second.name) == ("random", "mine")
+    assert second.content_hash == first.content_hash
+    assert second.about["recipe"] == first.about["recipe"]
+    others = [
+        (CLOCKS, 100, 1),
+        (CLOCKS, 101, 0),
+        (World("Clock-v0", [ticking, Bright()]), 100, 0),
+        (World("Clock-v0", [ticking], kwargs={"even": 20}), 100, 0),
+    ]
+    for world, n, seed in others:
+        collect(RANDOM, world, num_transitions=n, seed=seed, cache=tmp_path)
+    play(RANDOM, CLOCKS, seed=0, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 6
+    file.write_bytes(file.read_bytes()[:-50])
+    Clock.made.clear()
+    with pytest.warns(UserWarning, match="damaged.*made anew"):
+        again = collect(RANDOM, CLOCKS, num_transitions=100, seed=0, cache=tmp_path)
+    assert again.content_hash == first.content_hash == Coverage.load(file).content_hash
+
+
+def test_another_policy_in_the_same_place_is_another_coverage(run: RunDir, tmp_path: Path):
+    spec = CoverageSpec("e", "expert", str(run.path))
+    first = collect(spec, HOPPER, num_transitions=20, seed=0, cache=tmp_path)
+    kept = run.best.read_bytes()
+    try:
+        run.best.write_bytes(run.last.read_bytes())
+        second = collect(spec, HOPPER, num_transitions=20, seed=0, cache=tmp_path)
+    finally:
+        run.best.write_bytes(kept)
+    assert first.content_hash != second.content_hash
+
+
+# Pictures
+
+
+def test_a_film_of_an_episode():
+    shown = film(RANDOM, CLOCKS, seed=0, size=16, max_frames=20)
+    assert shown.episode.complete.tolist() == [True]
+    assert len(shown.episode) == LENGTH
+    assert list(shown.frames) == list(range(0, 51, 4))  # every second one would be 26
+    for step, frame in shown.frames.items():
+        assert frame.shape == (16, 16, 3)
+        assert frame.mean() == step
+    with pytest.raises(UsageError, match="no policy that could be filmed"):
+        film(CoverageSpec("iid", "iid"), CLOCKS, seed=0)
+
+
+def test_a_film_of_mujoco():
+    shown = film(RANDOM, HOPPER, seed=1, size=32, max_frames=5)
+    n = len(shown.episode)
+    np.testing.assert_allclose(shown.seconds, 0.008 * np.arange(1, n + 1))
+    assert shown.episode.measures["fitness"].shape == (n,)
+    assert 2 <= len(shown.frames) <= 5
+    assert len({frame.tobytes() for frame in shown.frames.values()}) == len(shown.frames)
+
+
+@pytest.mark.slow
+def test_tiny_clip_sees_what_happened():
+    from reward_designers.vlm import VLMReward
+
+    reward = VLMReward("a one-legged robot standing upright")
+    coverage = play(RANDOM, World("Hopper", [reward]), episodes=1, seed=3)
+    env = envs.make("Hopper")
+    env.reset(seed=int(np.random.SeedSequence([3, 0]).generate_state(1)[0]))
+    height, width = reward.encoders[reward.key].frame_size or (0, 0)
+    frames = []
+    for action in coverage.actions:
+        env.step(action)
+        frames.append(frame_of(env, height=height, width=width, camera=envs.find_task("Hopper").camera))
+    scores = reward(coverage.transitions)["vlm"]
+    np.testing.assert_allclose(scores, reward.score(np.stack(frames)), atol=1e-6)
+    assert np.ptp(scores) > 1e-4
+    assert not any("frame" in name and "@" not in name for name in coverage.transitions.state)
+
+
+# Given files
+
+
+def hopper_file(path: Path, *names: str, **changed: Any) -> Path:
+    """A plain file of a random policy's transitions in Hopper, with these state arrays besides observations."""
+    rewards = [observing, *(reward_fn(_reading(name)) for name in names)]
+    coverage = play(RANDOM, World("Hopper", rewards), episodes=3, seed=0)
+    t = coverage.transitions
+    arrays = {"obs": t.state["obs"], "action": t.action, "next_obs": t.next_state["obs"]}
+    arrays |= {"terminated": t.terminated, "truncated": t.truncated, "episode": coverage.episode}
+    arrays |= {f"state/{name}": t.state[name] for name in names}
+    arrays |= {f"next_state/{name}": t.next_state[name] for name in names}
+    np.savez(path, **{name: array for name, array in (arrays | changed).items() if array is not None})
+    return path
+
+
+def _reading(name: str) -> Any:
+    namespace: dict[str, Any] = {}
+    exec(f"def f({name}): return 0.0 * {name}[:, 0]", namespace)
+    return namespace["f"]
+
+
+def test_a_file_gains_the_fields_that_its_arrays_determine(tmp_path: Path):
+    path = hopper_file(tmp_path / "mine.npz", "qpos", "qvel")
+
+    @reward_fn
+    def tall(next_torso_height):
+        return next_torso_height
+
+    spec = CoverageSpec("mine", "file", str(path))
+    coverage = collect(spec, World("Hopper", [tall]), num_transitions=1000, seed=0, cache=tmp_path)
+    t, given = coverage.transitions, np.load(path)
+    assert len(coverage) == len(given["action"])
+    np.testing.assert_array_equal(t.next_state["torso_height"], given["next_state/qpos"][:, 1])
+    own = play(RANDOM, HOPPER, episodes=3, seed=0)
+    np.testing.assert_allclose(coverage.measures["fitness"], own.measures["fitness"])
+    part = collect(spec, World("Hopper", [tall]), num_transitions=20, seed=0)
+    assert len(part) == 20
+    assert np.isin(part.actions, coverage.actions).all()
+
+
+def test_a_file_that_does_not_fit(tmp_path: Path):
+    path = hopper_file(tmp_path / "mine.npz")
+    spec = CoverageSpec("mine", "file", str(path))
+
+    @reward_fn
+    def tall(next_torso_height):
+        return next_torso_height
+
+    with pytest.raises(CoverageError, match=r"lacks torso_height, which reward 'tall' reads.*state/torso_height"):
+        collect(spec, World("Hopper", [tall]), num_transitions=10, seed=0)
+    with pytest.raises(UsageError, match=r"not of Walker2d: obs has shape \(11,\), expected \(17,\)"):
+        collect(spec, World("Walker2d", [observing]), num_transitions=10, seed=0)
+    hopper_file(path, next_obs=None)
+    with pytest.raises(UsageError, match="lacks state/obs or next_state/obs"):
+        collect(spec, HOPPER, num_transitions=10, seed=0)
+    path.write_text("x")
+    with pytest.raises(UsageError, match=r"is neither \.npz"):
+        collect(spec, HOPPER, num_transitions=10, seed=0)
+
+
+def test_complete_episodes_of_a_file(tmp_path: Path):
+    episodes = play(RANDOM, HOPPER, episodes=6, seed=0)
+    cut = episodes.subset(np.arange(len(episodes) - 1))
+    cut.save(tmp_path / "saved.npz")
+    spec = CoverageSpec("mine", "file", str(tmp_path / "saved.npz"))
+    whole = play(spec, HOPPER, episodes=3, seed=0)
+    assert whole.complete.tolist() == [True] * 3
+    assert play(spec, HOPPER, episodes=20, seed=0).complete.tolist() == [True] * 5
+
+
+def test_what_it_was_made_from_is_told():
+    about = collect(RANDOM, CLOCKS, num_transitions=20, seed=4).about
+    assert json.loads(json.dumps(about)) == about
+    recipe = about["recipe"]
+    assert (recipe["env"], recipe["seed"], recipe["num_transitions"]) == ("Clock-v0", 4, 20)
+    assert recipe["inputs"] == ["obs"]
+    assert "numpy" in recipe["versions"]
+    assert recipe["streams"] == module.STREAMS

@@ -29,7 +29,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 
 from reward_designers.base import Components, RewardFn, Transition, evaluate, reward_fn, total
-from reward_designers.distances import epic_from_samples, epic_matrix, tabular
+from reward_designers.distances import epic, epic_from_samples, epic_matrix, tabular
 from reward_designers.distances.samples import draw
 
 DISCOUNT = 0.99
@@ -255,6 +255,49 @@ def share_held(
     return held / runs
 
 
+@reward_fn
+def drifts(obs: np.ndarray, action: np.ndarray, next_obs: np.ndarray) -> np.ndarray:
+    """One of two unlike rewards on `episodes_of`."""
+    return np.tanh(next_obs[:, 0]) + 0.3 * obs[:, 0] * next_obs[:, 1]
+
+
+@reward_fn
+def circles(obs: np.ndarray, action: np.ndarray, next_obs: np.ndarray) -> np.ndarray:
+    """The other."""
+    return next_obs[:, 0] * obs[:, 1] + 0.5 * next_obs[:, 1] + 0.2 * action[:, 0]
+
+
+def episodes_of(rng: np.random.Generator, n: int, steps: int) -> tuple[Transition, np.ndarray]:
+    """Transitions of n episodes, each of which stays around a place of its own; and their ids."""
+    x = rng.normal(size=(n, 1, 2)) + 0.5 * rng.normal(size=(n, steps + 1, 2))
+    s, s2 = (part.reshape(n * steps, 2) for part in (x[:, :-1], x[:, 1:]))
+    action = rng.normal(size=(n * steps, 1))
+    return Transition({"obs": s}, action, {"obs": s2}, *np.zeros((2, n * steps), bool)), np.arange(n).repeat(steps)
+
+
+def clusters(runs: int) -> None:
+    """The same where transitions come in episodes, with and without telling."""
+    options: dict[str, Any] = {"discount": 0.9, "n_transitions": 400, "n_mean_samples": 400}
+    rng = np.random.default_rng(0)
+    many, _ = episodes_of(rng, 10_000, 1)
+    truth = epic(drifts, circles, transitions=many, discount=0.9, n_transitions=10_000, n_mean_samples=10_000).value
+    assert truth is not None
+    print(
+        f"\nOf {runs} runs on 400 transitions of episodes, how many intervals hold {truth:.3f}, the value of 10,000\n"
+    )
+    print("| episodes | `episodes` given | not given |\n|---|---|---|")
+    for n in (8, 20, 50):
+        held = {True: 0, False: 0}
+        for seed in range(runs):
+            t, ids = episodes_of(rng, n, 400 // n)
+            for told in held:
+                found = epic(drifts, circles, transitions=t, episodes=ids if told else None, seed=seed, **options)
+                assert found.low is not None
+                assert found.high is not None
+                held[told] += found.low <= truth <= found.high
+        print(f"| {n} | {held[True] / runs:.0%} | {held[False] / runs:.0%} |", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -267,11 +310,11 @@ def main() -> None:
     if args.work:
         worker(*args.work, args.n)
         return
-    parts: dict[str, Callable[[], None]] = {
+    parts: dict[str, Callable[[], object]] = {
         "speed": lambda: speed(args.n),
         "matrix": lambda: matrix(args.n),
         "vlm": lambda: vlm(args.frames),
-        "coverage": lambda: coverage(args.runs),
+        "coverage": lambda: (coverage(args.runs), clusters(args.runs)),
     }
     for name, part in parts.items():
         if args.only in (None, name):

@@ -22,12 +22,12 @@ class Side:
 
     Args:
         arrays: The pool's arrays by name, each ``(pool, ...)``.
-        rows: ``(n,)`` index into the pool; None takes it as it is.
+        rows: ``(n,)`` index into the pool.
         what: How messages call it.
         codes: What encoders have made of which rows, shared between the sides.
     """
 
-    def __init__(self, arrays: State, rows: np.ndarray | None, what: str, codes: dict[tuple[str, bytes], np.ndarray]):
+    def __init__(self, arrays: State, rows: np.ndarray, what: str, codes: dict[tuple[str, bytes], np.ndarray]):
         self._arrays, self._rows, self._what, self._codes = arrays, rows, what, codes
         self._ready: dict[str, np.ndarray] = {}
 
@@ -43,8 +43,7 @@ class Side:
         if name not in self._ready:
             encoder = reward.encoders.get(name)
             if name in self._arrays:
-                array = np.asarray(self._arrays[name])
-                self._ready[name] = array if self._rows is None else array[self._rows]
+                self._ready[name] = np.asarray(self._arrays[name])[self._rows]
             elif encoder is not None and encoder.source in self._arrays:
                 self._ready[name] = self._encoded(name, encoder)
             else:
@@ -57,9 +56,8 @@ class Side:
 
     def _encoded(self, name: str, encoder: Encoder) -> np.ndarray:
         source = np.asarray(self._arrays[encoder.source])
-        rows = np.arange(len(source)) if self._rows is None else self._rows
-        keys = [(name, _digest([source], row)) for row in rows]
-        new = {key: row for key, row in zip(keys, rows, strict=True) if key not in self._codes}
+        keys = [(name, _digest([source], row)) for row in self._rows]
+        new = {key: row for key, row in zip(keys, self._rows, strict=True) if key not in self._codes}
         todo = list(new.items())
         for start in range(0, len(todo), ENCODED):
             part = todo[start : start + ENCODED]

@@ -23,7 +23,7 @@ from reward_designers.base import (
     reward_fn,
     total,
 )
-from reward_designers.distances import Distance, UnsupportedRewardError, epic, epic_from_samples, epic_matrix
+from reward_designers.distances import Distance, UnsupportedRewardError, epic, epic_from_samples, epic_matrix, tabular
 from reward_designers.distances.canonical import Canonicalizer
 from reward_designers.distances.jackknife import distances
 from reward_designers.distances.samples import Samples, distinct, draw
@@ -366,6 +366,7 @@ def test_all_combinations_give_the_exact_value() -> None:
     everything = RewardFn.reads
     found = epic_from_samples(table(a, everything), table(b, everything), t, (act, {"s": s2}), GAMMA)
     assert found.value == pytest.approx(exact(a, b, GAMMA, ds, da), abs=1e-9)
+    assert found.value == pytest.approx(tabular.epic(a, b, discount=GAMMA, state_dist=ds, action_dist=da), abs=1e-9)
 
 
 @pytest.mark.parametrize("reads", [{"state", "action", "next_state"}, {"state", "action"}, {"next_state"}], ids=str)

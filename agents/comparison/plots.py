@@ -105,7 +105,7 @@ def heatmap(results: Results, method: str, coverage: str) -> Plot:
     side = 0.8 if n <= SMALL else 0.5
     margin = 0.2 + max(_inches(label, 11) for label in labels)
     across, tree = side * n, (0.15 if links is None else 0.9 if n <= SMALL else 1.2)
-    left, bottom, above = margin, 0.1 + 0.75 * margin, 0.5
+    left, bottom, above = margin, 0.1 + 0.75 * margin, 0.7
     width, height = left + across + 0.15 + tree + 0.15, bottom + across + above
     with style():
         canvas = _canvas(width, height)
@@ -140,6 +140,7 @@ def heatmap(results: Results, method: str, coverage: str) -> Plot:
         bar.ax.xaxis.set_ticks_position("top")
         bar.set_ticks([0, top / 2, top], labels=["0", f"{top / 2:g}", f"{top:g}"])
         bar.ax.tick_params(length=2, labelsize=9.5)
+        bar.ax.set_title(f"{symbol(method)} distance on {coverage}", fontsize=11, loc="left")
         if links is not None:
             place = ((left + across + 0.15) / width, bottom / height, tree / width, across / height)
             _tree(canvas.add_axes(place), links, n)
@@ -195,7 +196,7 @@ def convergence(results: Results) -> Plot:
             color, marker = looks[entry["coverage"]]
             moved = full["value"] - half["value"]
             if full.get("low") is not None and full.get("high") is not None:
-                ends = (full["low"] - full["value"], full["high"] - full["value"])
+                ends = (full["value"] - full["high"], full["value"] - full["low"])  # of changes that stay within
                 axes.vlines(full["value"], *ends, color=color, lw=5, alpha=0.22)
             axes.plot(full["value"], moved, marker, color=color, ms=5, gid=f"move-{k}")
             tips[f"move-{k}"] = (

@@ -223,7 +223,7 @@ def _samples(results: Results) -> list[tuple[str, str, str, str]]:
         counts = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in (entry.get("samples") or {}).items())
         covers = f"{entry.get('confidence', 0.95):.0%}, {entry['interval']}" if entry.get("interval") else ""
         rows[symbol(entry["method"]), entry["coverage"], counts, covers] = None
-    return list(rows)
+    return sorted(rows, key=lambda row: row[0])
 
 
 def _general(value: Any) -> str:

@@ -81,7 +81,8 @@ class Results:
 
     def ranking_only(self, method: str) -> bool:
         """Whether only the order of a method's distances means anything."""
-        return bool(self._about_method.get(method, {}).get("ranking_only"))
+        marked = self._about_method.get(method, {}).get("ranking_only")
+        return bool(marked) or any(e["method"] == method and e.get("ranking_only") for e in self.distances)
 
     def top(self, method: str) -> float:
         """The largest distance that a method can give."""

@@ -58,7 +58,7 @@ def sample(
     constant = [*constant, *(["alive"] if "alive" in rewards else [])]
     pairs = list(combinations(rewards, 2))
     data: dict[str, Any] = {
-        "title": "Hopper, standing: 6 rewards",
+        "title": f"Hopper, standing: {len(rewards)} rewards",
         "env": "Hopper",
         "task": "standing",
         "discount": 0.99,
@@ -123,7 +123,7 @@ def sample(
             data["returns"].append(where | {"measure": "erc"} | distance(value, "erc", half=0.1, **more))
             for measure in ("spearman", "kendall_tau"):
                 rho = 1 - 2 * value**2
-                entry = distance(0.5, measure, **more) | {"value": rho, "low": rho - 0.1, "high": min(1, rho + 0.1)}
+                entry = distance(0.5, measure, **more) | {"value": rho, "low": max(-1, rho - 0.1), "high": min(1, rho + 0.1)}
                 data["returns"].append(where | {"measure": measure} | entry)
         for name in rewards[:2]:
             shares = rng.dirichlet([3, 2, 1])

@@ -74,18 +74,20 @@ def _like_reference(results: Results, method: str) -> Iterator[Finding]:
     if reference is None or len(results.names) < 3:
         return
     others = {name: _entries(results, method, (reference, name)) for name in results.names if name != reference}
-    same, partly = [], []
+    same, partly = {}, []
     for name, entries in others.items():
-        at_zero = [c for c, e in entries.items() if e.get("low") is not None and e["low"] < SAME]
-        if entries and len(at_zero) == len(entries):
-            same.append(name)
+        at_zero = {c: e for c, e in entries.items() if e.get("low") is not None and e["low"] < SAME}
+        highest = number(max((e["high"] for e in at_zero.values()), default=None))
+        if at_zero and len(at_zero) == len(entries):
+            same[name] = f"{name} (up to {highest})"
         elif at_zero:
-            partly.append(f"{name} (on {_and(at_zero)} only)")
+            partly.append(f"{name} (up to {highest}, on {_and(list(at_zero))} only)")
     if same or partly:
         yield Finding(
             f"Not told apart from {reference}",
-            f"{_and(same + partly)}: the interval of the distance to {reference} reaches 0. These samples show no "
-            "difference but in scale, shift and shaping; they do not prove that there is none.",
+            f"{_and([*same.values(), *partly])}: the interval of the distance to {reference} reaches from 0 to the "
+            "number in parentheses. These samples show no difference but in scale, shift and shaping, which does not "
+            "prove that there is none.",
         )
     elif any(e.get("low") is not None for entries in others.values() for e in entries.values()):
         yield Finding(

@@ -116,7 +116,7 @@ def heatmap(results: Results, method: str, coverage: str) -> Plot:
             for j, b in enumerate(names):
                 entry = results.distance(method, coverage, a, b)
                 value = 0.0 if i == j else (entry or {}).get("value")
-                tips[part := f"cell-{i}-{j}"] = _tip(a, b, entry)
+                tips[part := f"cell-{i}-{j}"] = _tip(a, b, entry, results.why_unknown(method, a, b))
                 box: dict[str, Any] = {"facecolor": INK, "alpha": 0.07}  # nothing to learn from the diagonal
                 if value is not None and i != j:
                     box = {"facecolor": colors(scale(value))}
@@ -181,11 +181,15 @@ def components(results: Results, reward: str) -> Plot:
     return plot
 
 
+def in_both(results: Results) -> list[Json]:
+    """Distances that are defined with half of the samples and with all."""
+    entries = results.data.get("convergence") or []
+    return [e for e in entries if _value(e, "half") is not None and _value(e, "full") is not None]
+
+
 def convergence(results: Results) -> Plot:
     """How far each distance moved between half of the samples and all of them, beside its interval."""
-    entries = [
-        e for e in results.data["convergence"] if _value(e, "half") is not None and _value(e, "full") is not None
-    ]
+    entries = in_both(results)
     looks = _looks(list(dict.fromkeys(e["coverage"] for e in entries)))
     with style():
         canvas = _canvas(WIDTH, 3.6, layout="constrained")
@@ -319,11 +323,11 @@ def _cell_text(axes: Axes, x: int, y: int, entry: Json | None, dark: bool, with_
         axes.text(x + 0.5, y + 0.7, ends, ha="center", va="center", color=color, size=8.5)
 
 
-def _tip(a: str, b: str, entry: Json | None) -> str:
+def _tip(a: str, b: str, entry: Json | None, why_unknown: str) -> str:
     if a == b:
         return f"{a} and itself: 0"
     if entry is None:
-        return f"{a} vs {b}: not computed"
+        return f"{a} vs {b}: {why_unknown}"
     if entry.get("value") is None:
         return f"{a} vs {b}: undefined, {entry.get('degenerate')}"
     return f"{a} vs {b}: {number(entry['value'])}" + (f", interval {ends}" if (ends := interval(entry)) else "")

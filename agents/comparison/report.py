@@ -115,9 +115,9 @@ def _figures(results: Results, folder: Path) -> dict[str, list[tuple[str, Plot]]
         figures["trajectory"] = [("", timeline.trajectory(results, folder))]
     if any((p.get("fitness") or {}).get("mean") is not None for p in data.get("policies") or []):
         figures["fitness"] = [("", plots.fitness(results))]
-    if method and results.reference and _judged(results):
+    if method and results.reference and _judged(results) and any(e["method"] == method for e in results.distances):
         figures["regret"] = [("", plots.regret(results, method))]
-    if data.get("convergence"):
+    if plots.in_both(results):
         figures["convergence"] = [("", plots.convergence(results))]
     return figures
 
@@ -211,7 +211,7 @@ def _returns(results: Results) -> dict[str, dict[str, Any]]:
         rows = [(pair, [by_place.get((coverage, m, frozenset(pair))) for m in order]) for pair in results.pairs]
         rows = [row for row in rows if any(row[1])]
         first = [row for row in rows if len(rows) <= FEW or results.reference in row[0]]
-        name = "Over the policies" if coverage is None else f"On {coverage}"
+        name = f"On {coverage}" if coverage in results.coverages else "Over the policies"
         tables[name] = {"measures": order, "rows": first, "others": [row for row in rows if row not in first]}
     return tables
 
@@ -219,7 +219,7 @@ def _returns(results: Results) -> dict[str, dict[str, Any]]:
 def _samples(results: Results) -> list[tuple[str, str, str, str]]:
     """Method, coverage, how many samples its distances were computed from, and what the intervals cover."""
     rows: dict[tuple[str, str, str, str], None] = {}
-    for entry in results.distances:
+    for entry in (e for e in results.distances if e.get("value") is not None):
         counts = ", ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in (entry.get("samples") or {}).items())
         covers = f"{entry.get('confidence', 0.95):.0%}, {entry['interval']}" if entry.get("interval") else ""
         rows[symbol(entry["method"]), entry["coverage"], counts, covers] = None

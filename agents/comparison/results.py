@@ -60,6 +60,15 @@ class Results:
         """The distance of a pair, in either order; None if it was not computed."""
         return self._by_pair.get((method, coverage, frozenset((a, b))))
 
+    def why_unknown(self, method: str, *names: str) -> str:
+        """Why a distance between some rewards was not computed, as far as is known."""
+        for reward in self.rewards:
+            if reward["name"] in names:
+                reason = (reward.get("unsupported") or {}).get(method) or reward.get("error")
+                if reason:
+                    return f"not computed: {reward['name']}: {reason}"
+        return "not computed"
+
     def value(self, method: str, coverage: str, a: str, b: str) -> float | None:
         """The number alone; None if the distance is undefined or was not computed."""
         return (self.distance(method, coverage, a, b) or {}).get("value")

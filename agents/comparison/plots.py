@@ -2,90 +2,24 @@
 
 from __future__ import annotations
 
-import html
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.comparison.drawing import COLORS, WIDTH, Plot, inches, legend, looks_of, new_figure, stripes, style
 from agents.comparison.results import Json, Results, interval, known, matrix, number, symbol
 from agents.report import INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, those that stand out on white and on dark grey alike; markers repeat out of step with them.
-COLORS = ("#0a84d0", "#e08a00", "#00a07a", "#d4569b", "#d9541e", "#8a7ae0")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 COLORMAP = "viridis_r"
 UNKNOWN = "#8b93a1"
-WIDTH = 10.2
-"""Inches of a figure that takes the page's whole width; one inch is 96 CSS pixels."""
 ROWS = 24
 """Most rows in the figure of spreads."""
 SMALL = 6
 """Heat maps of up to this many rewards have room for intervals, and stand side by side."""
-
-
-@dataclass
-class Plot:
-    """A figure.
-
-    Attributes:
-        figure: As Matplotlib drew it.
-        alt: What it shows, for those who cannot see it.
-        tips: Text that a part shows under the mouse, by the part's id.
-    """
-
-    figure: Figure
-    alt: str
-    tips: dict[str, str] = field(default_factory=dict)
-
-    def svg(self, prefix: str) -> str:
-        """An SVG element.
-
-        Args:
-            prefix: Of its ids, so that no other figure on the page has them too.
-        """
-        buffer = io.StringIO()
-        with style():
-            self.figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-        text = buffer.getvalue()
-        text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
-        for part, tip in self.tips.items():
-            text = text.replace(f'<g id="{part}">', f"<g><title>{html.escape(tip)}</title>")
-        used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
-        text = re.sub(r' id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", text)
-        text = re.sub(r'(url\(#|href="#)', rf"\1{prefix}", text)
-        width = self.figure.get_figwidth() * 96
-        size = f'style="max-width: {width:.0f}px; min-width: {min(width, 240 + width / 3):.0f}px"'
-        head, rest = text[: text.index(">")], text[text.index(">") :]
-        head = re.sub(r' (width|height)="[^"]*"', "", head)
-        return f'{head} role="img" aria-label="{html.escape(self.alt)}" {size}{rest}'.replace(INK, "currentColor")
-
-    def save(self, path: Path) -> None:
-        """Write it as a PNG on white."""
-        with style():
-            self.figure.savefig(path, dpi=150, facecolor="white")
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """Matplotlib's settings for these figures; names that people typed are never taken for mathematics."""
-    from matplotlib import rc_context
-
-    settings: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "comparison", "text.parse_math": False}
-    settings |= {"font.family": "sans-serif", "font.size": 10, "text.color": INK, "axes.labelcolor": INK}
-    settings |= {"axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK, "hatch.linewidth": 0.8}
-    settings |= {"axes.spines.top": False, "axes.spines.right": False, "axes.facecolor": "none"}
-    with rc_context(settings):
-        yield
 
 
 def heatmap(results: Results, method: str, coverage: str) -> Plot:
@@ -103,12 +37,12 @@ def heatmap(results: Results, method: str, coverage: str) -> Plot:
     labels = [results.labels[name] + (" ★" if name == results.reference else "") for name in names]
     n, top = len(names), results.top(method)
     side = 0.8 if n <= SMALL else 0.5
-    margin = 0.2 + max(_inches(label, 11) for label in labels)
+    margin = 0.2 + max(inches(label, 11) for label in labels)
     across, tree = side * n, (0.15 if links is None else 0.9 if n <= SMALL else 1.2)
     left, bottom, above = margin, 0.1 + 0.75 * margin, 0.7
     width, height = left + across + 0.15 + tree + 0.15, bottom + across + above
     with style():
-        canvas = _canvas(width, height)
+        canvas = new_figure(width, height)
         axes = canvas.add_axes((left / width, bottom / height, across / width, across / height))
         colors, scale = colormaps[COLORMAP], Normalize(0, top)
         tips = {}
@@ -190,9 +124,9 @@ def in_both(results: Results) -> list[Json]:
 def convergence(results: Results) -> Plot:
     """How far each distance moved between half of the samples and all of them, beside its interval."""
     entries = in_both(results)
-    looks = _looks(list(dict.fromkeys(e["coverage"] for e in entries)))
+    looks = looks_of(list(dict.fromkeys(e["coverage"] for e in entries)))
     with style():
-        canvas = _canvas(WIDTH, 3.6, layout="constrained")
+        canvas = new_figure(WIDTH, 3.6, layout="constrained")
         axes, tips = canvas.add_subplot(), {}
         axes.axhline(0, color=INK, lw=0.8, alpha=0.5)
         for k, entry in enumerate(entries):
@@ -209,7 +143,7 @@ def convergence(results: Results) -> Plot:
             )
         axes.set(xlabel="distance with all samples", ylabel="change from half to all")
         axes.grid(color=INK, alpha=0.1, lw=0.8)
-        _legend(canvas, looks)
+        legend(canvas, looks)
     return Plot(canvas, "Change of each distance from half of the samples to all of them", tips)
 
 
@@ -217,7 +151,7 @@ def fitness(results: Results) -> Plot:
     """Fitness of the policies trained on each reward: a ring for each seed, the mean with its interval."""
     policies = [p for p in results.data["policies"] if (p.get("fitness") or {}).get("mean") is not None]
     with style():
-        canvas = _canvas(WIDTH, 0.8 + 0.34 * len(policies), layout="constrained")
+        canvas = new_figure(WIDTH, 0.8 + 0.34 * len(policies), layout="constrained")
         axes, tips = canvas.add_subplot(), {}
         for i, policy in enumerate(policies):
             found = policy["fitness"]
@@ -229,7 +163,7 @@ def fitness(results: Results) -> Plot:
             axes.plot(found["mean"], i, "D", color=color, ms=6, gid=f"fitness-{i}")
             seeds = ", ".join(number(value) for value in values)
             tips[f"fitness-{i}"] = f"{policy['reward']}: {number(found['mean'])} ({interval(found)}); seeds {seeds}"
-        _rows(axes, [results.labels[p["reward"]] for p in policies])
+        stripes(axes, [results.labels[p["reward"]] for p in policies])
         axes.set_xlabel("fitness")
     return Plot(canvas, "Fitness of the policies trained on each reward", tips)
 
@@ -238,12 +172,12 @@ def regret(results: Results, method: str) -> Plot:
     """Normalised regret of the policies trained on each reward beside its distance to the reference, per coverage."""
     policies = [p for p in results.data["policies"] if (p.get("regret") or {}).get("mean") is not None]
     coverages = [c for c in results.coverages if results.has(method, c)]
-    looks = _looks([p["reward"] for p in policies if p["reward"] != results.reference])
+    looks = looks_of([p["reward"] for p in policies if p["reward"] != results.reference])
     looks |= {results.reference: (INK, "*")} if results.reference else {}
     with style():
         columns = min(len(coverages), 3)
         rows = -(-len(coverages) // columns)
-        canvas = _canvas(min(WIDTH, 1.2 + 3.6 * columns), 3.1 * rows + 0.5, layout="constrained")
+        canvas = new_figure(min(WIDTH, 1.2 + 3.6 * columns), 3.1 * rows + 0.5, layout="constrained")
         grid = canvas.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(coverages) :]:
             axes.set_visible(False)
@@ -256,7 +190,7 @@ def regret(results: Results, method: str) -> Plot:
             axes.grid(color=INK, alpha=0.1, lw=0.8)
             axes.set_xlim(left=-0.02)
         canvas.supylabel("normalised regret", fontsize=10)
-        _legend(canvas, {results.labels[name]: look for name, look in looks.items() if name is not None})
+        legend(canvas, {results.labels[name]: look for name, look in looks.items() if name is not None})
     return Plot(canvas, "Normalised regret of trained policies beside distance to the reference")
 
 
@@ -270,7 +204,7 @@ def example() -> Plot:
     noise = noise - noise.mean() - a * ((noise - noise.mean()) @ a) / (a @ a)
     noise /= noise.std()
     with style():
-        canvas = _canvas(WIDTH, 1.9, layout="constrained")
+        canvas = new_figure(WIDTH, 1.9, layout="constrained")
         for axes, distance in zip(canvas.subplots(1, 3, sharey=True), (0.0, 0.3, 1.0), strict=True):
             rho = 1 - 2 * distance**2
             axes.plot(time, a, color=INK, lw=1.6)
@@ -349,9 +283,9 @@ def _dots(
 ) -> Plot:
     """Dots with intervals: a row for each thing, a panel for each quantity, a colour and marker for each coverage."""
     coverages = list(next(iter(panels.values())))
-    looks, tips = _looks(coverages), {}
+    looks, tips = looks_of(coverages), {}
     row = max(0.28, 0.1 * len(coverages) + 0.12)
-    canvas = _canvas(WIDTH, 1.0 + row * len(rows) + 0.2 * (len(coverages) > 1), layout="constrained")
+    canvas = new_figure(WIDTH, 1.0 + row * len(rows) + 0.2 * (len(coverages) > 1), layout="constrained")
     grid = canvas.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     steps = (np.arange(len(coverages)) - (len(coverages) - 1) / 2) * min(0.16, 0.7 / len(coverages))
     for p, (axes, (title, series)) in enumerate(zip(grid, panels.items(), strict=True)):
@@ -367,7 +301,7 @@ def _dots(
                 axes.plot(entry["value"], y, marker, color=color, ms=5.5, gid=part)
                 ends = interval(entry)
                 tips[part] = f"{rows[i]}, {coverage}: {number(entry['value'])}" + (f", interval {ends}" if ends else "")
-        _rows(axes, rows)
+        stripes(axes, rows)
         axes.set_xlabel(title)
         if limits:
             axes.set_xlim(limits[0] - 0.02, limits[1] + 0.02)
@@ -378,19 +312,8 @@ def _dots(
             axes.set_xlim(-1.05, 1.05)
         if len(rows) > 12:
             axes.tick_params(axis="x", labeltop=True, length=0)
-    _legend(canvas, looks, "outside upper center")
+    legend(canvas, looks, "outside upper center")
     return Plot(canvas, "", tips)
-
-
-def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    """A labelled stripe for each row."""
-    for i in range(0, len(labels), 2):
-        axes.axhspan(i - 0.5, i + 0.5, color=INK, alpha=0.045, lw=0)
-    axes.set(ylim=(len(labels) - 0.5, -0.5), yticks=range(len(labels)))
-    axes.set_yticklabels(labels, fontsize=9.5)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=INK, alpha=0.12, lw=0.8)
 
 
 def _regret_point(
@@ -409,38 +332,6 @@ def _regret_point(
     if up.get("low") is not None and up.get("high") is not None:
         axes.plot([x, x], [up["low"], up["high"]], color=color, lw=1.6, alpha=0.6)
     axes.plot(x, y, marker, color=color, ms=11 if marker == "*" else 7)
-
-
-def _looks(names: Sequence[str]) -> dict[str | None, tuple[str, str]]:
-    """A colour and a marker for each name."""
-    return {name: (COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
-
-
-def _legend(canvas: Figure, looks: Mapping[Any, tuple[str, str]], place: str = "outside lower center") -> None:
-    """Names outside of the axes; set one by one, because Matplotlib hides labels that begin with an underscore."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=color, marker=marker, ls="", ms=6) for color, marker in looks.values()]
-    columns = max(1, min(len(looks), int(canvas.get_figwidth() / (0.45 + max(_inches(str(n), 9.5) for n in looks)))))
-    legend = canvas.legend(
-        handles, ["x" * len(str(name)) for name in looks], loc=place, ncols=columns, frameon=False,
-        fontsize=9.5, handletextpad=0.2,
-    )  # fmt: skip
-    for text, name in zip(legend.get_texts(), looks, strict=True):
-        text.set_text(str(name))
-
-
-def _canvas(width: float, height: float, layout: Any = None) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout=layout)
-
-
-def _inches(text: str, size: float) -> float:
-    """How wide a text is."""
-    from matplotlib.textpath import TextPath
-
-    return float(TextPath((0, 0), text, size=size, usetex=False).get_extents().width) / 72 if text.strip() else 0.1
 
 
 def _as_entry(value: Any) -> Json | None:

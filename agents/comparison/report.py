@@ -13,8 +13,8 @@ from typing import Any
 
 from agents.cli import UsageError, fail
 from agents.comparison import plots, timeline
+from agents.comparison.drawing import Plot
 from agents.comparison.findings import findings
-from agents.comparison.plots import Plot
 from agents.comparison.results import Json, Results, file_name, interval, number, symbol
 from agents.report import EMBEDDED_VIDEO
 from agents.runs import write_text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.comparison.plots import COLORS, WIDTH, Plot, _canvas, style
+from agents.comparison.drawing import COLORS, WIDTH, Plot, new_figure, style
 from agents.comparison.results import Json, Results
 from agents.report import INK
 
@@ -41,7 +41,7 @@ def trajectory(results: Results, folder: Path) -> Plot:
     bottom = 0.1 + (picture + LINES if frames else 0)
     height = bottom + strips * strip + above
     with style():
-        canvas = _canvas(WIDTH, height)
+        canvas = new_figure(WIDTH, height)
         across = (WIDTH - 2 * left) / WIDTH
         behind = standardised(curves[results.reference]) if results.reference in curves else None
         for row, name in enumerate([*order, *(["fitness"] if fitness is not None else [])]):

@@ -11,6 +11,7 @@ from reward_designers.distances.epic import EpicMatrix, epic, epic_from_samples,
 from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
 from reward_designers.distances.returns import episode_returns, erc, spearman, step_rewards, trajectory_pearson
 from reward_designers.distances.simulator import Simulator
+from reward_designers.distances.starc import starc, starc_matrix
 
 __all__ = [
     "Coverage",
@@ -31,6 +32,8 @@ __all__ = [
     "kendall_tau",
     "mixture",
     "spearman",
+    "starc",
+    "starc_matrix",
     "step_rewards",
     "tabular",
     "trajectory_alignment",

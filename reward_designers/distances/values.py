@@ -1,0 +1,114 @@
+"""Value functions fitted to transitions: linear in features of the state, by least-squares temporal differences.
+
+    V(s) = w . phi(s)    with    E[phi(s) (R + gamma V(s') - V(s))] = 0
+
+LSTD (Bradtke and Barto 1996, Boyan 1999) finds V of the policy that made the transitions without knowing it. It is
+linear in R, so it errs alike for all rewards, and a potential that is linear in the features is found exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reward_designers.base import State, unknown_name
+
+FOURIER = 128
+"""Random Fourier features, beside linear and quadratic ones."""
+MOST = 512
+"""Features in all."""
+RIDGE = 1e-6
+"""Ridge on the weights of whitened features; what is left of a potential that should be found is of this order."""
+
+
+class StateFeatures:
+    """Features phi(s): 1, then the state's numbers, cosines of random projections, and products, all whitened.
+
+    Args:
+        state: Named arrays ``(n, ...)`` that say what states there are: features are scaled to them.
+        names: Which of the arrays to use.
+        seed: Of the random projections.
+
+    Raises:
+        ValueError: An array is missing, or has more numbers than features can be made of.
+    """
+
+    def __init__(self, state: State, names: Sequence[str], seed: int):
+        self.names = tuple(names)
+        x = self._numbers(state)
+        spread = x.std(0)
+        self._kept = spread > 1e-9 * (1 + np.abs(x).max(0))
+        self._mean, self._scale = x.mean(0)[self._kept], spread[self._kept]
+        d = len(self._mean)
+        if d > MOST:
+            raise ValueError(
+                f"{', '.join(self.names)} have {d} numbers, of which no value function can be fitted (at most {MOST}): "
+                "choose other arrays with features="
+            )
+        rng = np.random.default_rng(seed)
+        self._projection = rng.normal(size=(d, FOURIER)) / np.sqrt(max(d, 1))
+        self._phase = rng.uniform(0, 2 * np.pi, FOURIER)
+        self._most = min(MOST, max(1, len(x) // 8))
+        raw = self._raw(x)
+        self._center = raw.mean(0)
+        _, sizes, directions = np.linalg.svd(raw - self._center, full_matrices=False)
+        independent = sizes > 1e-6 * sizes.max(initial=0)
+        self._whiten = directions[independent].T / sizes[independent] * np.sqrt(len(x))
+
+    def __call__(self, state: State) -> np.ndarray:
+        """Features ``(n, features)`` of other states; the first is 1."""
+        made = (self._raw(self._numbers(state)) - self._center) @ self._whiten
+        return np.concatenate([np.ones((len(made), 1)), made], axis=1)
+
+    def _numbers(self, state: State) -> np.ndarray:
+        columns = []
+        for name in self.names:
+            if name not in state:
+                missing = unknown_name("state array", name, state)
+                raise ValueError(f"a value function is to be fitted to {', '.join(self.names)} (features=): {missing}")
+            array = np.asarray(state[name])
+            if array.dtype.kind not in "biuf":
+                raise ValueError(f"a value function cannot be fitted to {name}, which holds {array.dtype}")
+            columns.append(array.reshape(len(array), -1).astype(np.float64))
+        return np.concatenate(columns, axis=1)
+
+    def _raw(self, x: np.ndarray) -> np.ndarray:
+        z = np.clip((x[:, self._kept] - self._mean) / self._scale, -10, 10)
+        waves = np.cos(z @ self._projection + self._phase)
+        few = z[:, :24]
+        i, j = np.triu_indices(few.shape[1])
+        return np.concatenate([z, waves, few[:, i] * few[:, j]], axis=1)[:, : self._most]
+
+
+class Lstd:
+    """Value functions of several rewards; transitions can be left out again at little cost.
+
+    Args:
+        before: ``(n, features)`` of s; the first feature is 1.
+        after: ``(n, features)`` of s', zeros where s' is terminal.
+        rewards: ``(n, rewards)``.
+        discount: gamma, less than 1.
+    """
+
+    def __init__(self, before: np.ndarray, after: np.ndarray, rewards: np.ndarray, discount: float):
+        self.before, self.after, self.rewards, self.discount = before, after, rewards, discount
+        self._system, self._target = self._equations(np.ones(len(before), bool))
+
+    def weights(self, without: np.ndarray | None = None) -> np.ndarray:
+        """``(features, rewards)``, fitted without the transitions in the mask ``without`` ``(n,)``."""
+        n, system, target = len(self.before), self._system, self._target
+        if without is not None:
+            n -= int(np.count_nonzero(without))
+            less = self._equations(without)
+            system, target = system - less[0], target - less[1]
+        ridge = RIDGE * (np.arange(len(system)) > 0)  # none on the first, so that constant rewards have exact values
+        return np.linalg.solve(system / n + np.diag(ridge), target / n)
+
+    def errors(self, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """R + gamma V(s') - V(s) of the transitions in a mask, ``(rows, rewards)``."""
+        return self.rewards[rows] + (self.discount * self.after[rows] - self.before[rows]) @ weights
+
+    def _equations(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        before = self.before[rows]
+        return before.T @ (before - self.discount * self.after[rows]), before.T @ self.rewards[rows]

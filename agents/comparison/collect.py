@@ -217,7 +217,7 @@ def film(spec: CoverageSpec, world: World, *, seed: int, size: int = 240, max_fr
         world: Environment, task and rewards.
         seed: Of the initial state and of actions.
         size: Height and width of pictures.
-        max_frames: At most so many; at least half as many, if the episode has as many steps.
+        max_frames: At most so many; at least half as many, if the episode has as many steps. With 0 nothing is drawn.
 
     Raises:
         UsageError: The kind is no policy, or the run does not fit the world.
@@ -239,7 +239,7 @@ def film(spec: CoverageSpec, world: World, *, seed: int, size: int = 240, max_fr
             frames = {step: frame for step, frame in frames.items() if step % every == 0}
 
     with _acting(spec, world, 1, seed) as (stage, policy, _):
-        episode = stage.record(policy, spec.name, episodes=np.ones(1, int), watch=watch)
+        episode = stage.record(policy, spec.name, episodes=np.ones(1, int), watch=watch if max_frames else None)
         seconds = stage.timestep * np.arange(1, len(episode) + 1)
     return Film(_described(episode, spec), seconds, frames)
 

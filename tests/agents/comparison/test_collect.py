@@ -392,6 +392,8 @@ def test_a_film_of_an_episode():
     for step, frame in shown.frames.items():
         assert frame.shape == (16, 16, 3)
         assert frame.mean() == step
+    assert len(film(RANDOM, CLOCKS, seed=0, max_frames=0).frames) == 0
+    assert not Clock.made[-1].renders
     with pytest.raises(UsageError, match="no policy that could be filmed"):
         film(CoverageSpec("iid", "iid"), CLOCKS, seed=0)
 

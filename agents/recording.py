@@ -144,7 +144,10 @@ class Column:
         self.raw_bytes = 0
 
     def take(self, *shape: int) -> dict[str, np.ndarray]:
-        """All rows by name, ``(rows, ...)`` or with ``shape`` as leading dimensions."""
+        """All rows by name, ``(rows, ...)`` or with ``shape`` as leading dimensions; they are gone from here then."""
         self.encode()
-        rows = {name: np.concatenate(batches) for name, batches in self._done.items() if batches}
-        return {name: array.reshape(*shape, *array.shape[1:]) for name, array in rows.items()} if shape else rows
+        rows = {}
+        for name in [name for name, batches in self._done.items() if batches]:  # one by one: not all are there twice
+            array = np.concatenate(self._done.pop(name))
+            rows[name] = array.reshape(*shape, *array.shape[1:]) if shape else array
+        return rows

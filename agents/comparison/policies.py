@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,8 @@ def load(run: RunDir, weights: Path, env: gym.Env) -> Trained:
     Raises:
         UsageError: It was trained on other observations or actions, or its file is damaged.
     """
-    with random_state_kept():
+    with random_state_kept(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
         config = replace(run.read_config(), device="cpu")
         venv = make_venv(config, 1, None)
         try:

@@ -199,10 +199,10 @@ class _Record:
         order = np.argsort(rows["env"], kind="stable")
         begun = np.argsort(rows["env"][rows["fresh"]], kind="stable")
         rows = {key: values[order] for key, values in rows.items()}
-        initial = self._initial.take()
+        initial, taken = self._initial.take(), self._next.take()
         state, next_state = {}, {}
-        for key, after in self._next.take().items():
-            next_state[key] = after = after[order]
+        for key in list(taken):
+            next_state[key] = after = taken.pop(key)[order]
             before = np.empty_like(after)
             before[1:] = after[:-1]
             before[rows["fresh"]] = initial[key][begun]

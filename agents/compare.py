@@ -9,6 +9,7 @@ python -m agents.compare resume=comparisons/2026-11-21_12-00-00_Hopper
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -133,13 +134,20 @@ def _run(
 ) -> dict[str, Any]:
     """Compute what is not there yet, then report."""
     cli.settle_libraries()
-    with explained():
-        from agents.callbacks import quiet_warnings
-        from agents.comparison.session import Session
-        from agents.comparison.summary import summary
+    from agents.callbacks import quiet_warnings
+    from agents.comparison.report import write_report
+    from agents.comparison.session import Session
+    from agents.comparison.summary import summary
+    from envs.gl import GLError
+    from reward_designers.distances.coverage import CoverageError
 
-        quiet_warnings()
+    quiet_warnings()
+    warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
+    try:
         report, interrupted = Session(config, folder, about, specs).run()
+        write_report(folder.path)
+    except (CoverageError, GLError, OSError) as error:
+        raise UsageError(f"{error}\nwhat was computed until then is kept: go on with resume={folder.path}") from error
     print(summary(report))
     print(f"written to {folder.path}", file=sys.stderr)
     if interrupted:

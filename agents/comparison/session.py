@@ -24,7 +24,6 @@ from agents.comparison.components import components
 from agents.comparison.coverages import POLICIES, CoverageSpec, parse_coverages
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.measures import epic_distances, episode_measures, policy_measures
-from agents.comparison.report import write_report
 from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
 from agents.config import CompareConfig
 from agents.runs import RunDir, read_progress, replacing
@@ -105,7 +104,6 @@ class Session:
             except KeyboardInterrupt:
                 bar.set_description_str("interrupted")
         report = self._report("partial" if interrupted else "complete")
-        write_report(self.folder.path)
         return report, interrupted
 
     # What is to be done

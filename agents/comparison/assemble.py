@@ -17,7 +17,7 @@ from agents.comparison.specs import RewardSpec
 from agents.config import CompareConfig
 
 RANKING_ONLY = ("starc",)
-RANGES = {"starc": [0, 1]}
+RANGES = {"starc": [0, 2]}
 Results = Mapping[str, Any]
 Runs = Mapping[str, tuple[str, flags.Curve | None]]
 
@@ -131,13 +131,13 @@ def _coverage(name: str, results: Results) -> dict[str, Any]:
 
 
 def _methods(config: CompareConfig, coverages: Sequence[str], results: Results) -> list[dict[str, Any]]:
-    """The distances between rewards; measures of returns name themselves."""
+    """The distances between rewards that were computed; measures of returns name themselves."""
     found = []
     for method in config.methods:
-        if method != "erc":
-            stages = [results[f"{method} {c}"] for c in coverages if f"{method} {c}" in results]
+        stages = [results[f"{method} {c}"] for c in coverages if f"{method} {c}" in results]
+        if method != "erc" and stages:
             about = {"name": method, "ranking_only": method in RANKING_ONLY, "range": RANGES.get(method, [0, 1])}
-            found.append(about | {"parameters": stages[0].get("parameters", {}) if stages else {}})
+            found.append(about | {"parameters": stages[0]["parameters"]})
     return found
 
 

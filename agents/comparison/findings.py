@@ -47,7 +47,7 @@ def _failed(results: Results) -> Iterator[Finding]:
 def _extremes(results: Results, method: str) -> Iterator[Finding]:
     """The pairs whose largest distance over the coverages is smallest and largest."""
     used = _used(results, method)
-    complete = [pair for pair in results.pairs if len(_entries(results, method, pair)) == len(used)]
+    complete = [pair for pair in results.pairs if used and len(_entries(results, method, pair)) == len(used)]
     if not complete:
         return
     most = {pair: max(e["value"] for e in _entries(results, method, pair).values()) for pair in complete}

@@ -18,6 +18,8 @@ import numpy as np
 
 from reward_designers.base import Transition
 
+WIDEST = 1024
+"""Observations with more entries than that are pictures, or the like."""
 RESAMPLES = 1000
 LEVEL = 0.95
 Flag = dict[str, Any]
@@ -270,10 +272,18 @@ def unsupported(reward: str, method: str, reason: str) -> Flag:
 
 
 def states_of(t: Transition) -> np.ndarray | None:
-    """``(n, d)`` what tells the states s apart: the simulator's, or else observations; None if there are neither."""
-    names = [name for name in ("qpos", "qvel") if name in t.state] or [name for name in ("obs",) if name in t.state]
-    arrays = [np.asarray(t.state[name], np.float64).reshape(len(t), -1) for name in names]
+    """``(n, d)`` what tells the states s apart; None if nothing small enough is there."""
+    arrays = [np.asarray(t.state[name], np.float64).reshape(len(t), -1) for name in state_names(t)]
     return np.concatenate(arrays, axis=1) if arrays else None
+
+
+def state_names(t: Transition) -> list[str]:
+    """The arrays that tell states apart: those of the simulator, or else observations that are no pictures."""
+    for names in (("qpos", "qvel"), ("cart_pole",), ("obs",)):
+        found = [name for name in names if name in t.state and t.state[name][0].size <= WIDEST]
+        if found:
+            return found
+    return []
 
 
 def in_loops(states: np.ndarray, episode: np.ndarray, *, back: float = 0.1, away: float = 0.5) -> np.ndarray:

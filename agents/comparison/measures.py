@@ -11,13 +11,24 @@ import numpy as np
 
 from agents.train import located
 from reward_designers.base import RewardError, RewardFn
-from reward_designers.distances import Coverage, DegenerateRewardError, Distance, UnsupportedRewardError, jackknife
-from reward_designers.distances.canonical import Canonical, Canonicalizer
-from reward_designers.distances.distance import direction
-from reward_designers.distances.rankings import kendall_tau
-from reward_designers.distances.returns import erc, spearman
+from reward_designers.distances import (
+    Coverage,
+    Distance,
+    EpicMatrix,
+    Simulator,
+    UnsupportedRewardError,
+    dard_matrix,
+    erc,
+    jackknife,
+    kendall_tau,
+    spearman,
+    starc_matrix,
+)
+from reward_designers.distances.canonical import Canonical, Canonicalizer, require_markov
 from reward_designers.distances.samples import draw
 
+DARD_TRANSITIONS, DARD_ACTIONS = 1024, 16
+"""Each of so many transitions is simulated twice for each of so many actions."""
 Pair = dict[str, Any]
 Progress = Callable[[int, int], None]
 
@@ -77,19 +88,118 @@ def epic_distances(
         if progress is not None:
             progress(number, len(rewards))
     names, values = list(canonical), list(canonical.values())
-    for name, one in canonical.items():
+    by_name = {
+        half: {(names[i], names[j]): d for (i, j), d in jackknife.distances(names, values, drawn, half=half).items()}
+        for half in ((False, True) if drawn.groups >= 4 else (False,))
+    }
+    return _with_pairs(found, by_name[False], by_name.get(True, {}))
+
+
+def dard_distances(
+    rewards: Mapping[str, RewardFn],
+    coverage: Coverage,
+    simulator: Simulator,
+    *,
+    discount: float,
+    samples: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Found:
+    """DARD distances of all pairs; arguments as above.
+
+    Args:
+        rewards: By name.
+        coverage: The transitions, with the states that the simulator restores.
+        simulator: Gives successors.
+        discount: gamma.
+        samples: Transitions, of which no more than `DARD_TRANSITIONS` are taken: each is simulated many times.
+        seed: Of the draws.
+        progress: Called with the number of steps simulated so far, and in all.
+    """
+    options: dict[str, Any] = {"discount": discount}
+    options |= {"n_transitions": min(samples, DARD_TRANSITIONS), "n_actions": DARD_ACTIONS}
+
+    def matrix(some: Mapping[str, RewardFn]) -> EpicMatrix:
+        t = coverage.transitions
+        settings: dict[str, Any] = {"simulator": simulator, "seed": seed, "progress": progress}
+        return dard_matrix(some, transitions=t, episodes=coverage.episode, **options, **settings)
+
+    return _of_matrix("DARD", matrix, rewards, options)
+
+
+def starc_distances(
+    rewards: Mapping[str, RewardFn],
+    coverage: Coverage,
+    features: Sequence[str],
+    *,
+    discount: float,
+    samples: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Found:
+    """STARC distances of all pairs, with fitted value functions; arguments as above.
+
+    Args:
+        rewards: By name.
+        coverage: The transitions.
+        features: The state arrays that values are functions of.
+        discount: gamma, less than 1.
+        samples: Transitions.
+        seed: Of the draws.
+        progress: Not called: this is a matter of seconds.
+    """
+    if not features:
+        raise ValueError("STARC fits values to the state's numbers, and there are none here but pictures or text")
+    options: dict[str, Any] = {"discount": discount, "n_transitions": samples, "features": list(features)}
+
+    def matrix(some: Mapping[str, RewardFn]) -> EpicMatrix:
+        encoded = coverage.encoded(some.values()).transitions
+        return starc_matrix(some, transitions=encoded, episodes=coverage.episode, seed=seed, **options)
+
+    return _of_matrix("STARC", matrix, rewards, options)
+
+
+def _of_matrix(
+    method: str,
+    matrix: Callable[[Mapping[str, RewardFn]], EpicMatrix],
+    rewards: Mapping[str, RewardFn],
+    parameters: Mapping[str, Any],
+) -> Found:
+    """What a function of all rewards at once says, without those that fail in it."""
+    found = Found(parameters=dict(parameters))
+    able = dict(rewards)
+    for name, reward in rewards.items():
         try:
-            direction(one.values, round_off=one.round_off)
-        except DegenerateRewardError as error:
-            found.degenerate[name] = str(error)
-    found.pairs = _rows(names, jackknife.distances(names, values, drawn))
-    if drawn.groups >= 4:
-        found.half = _rows(names, jackknife.distances(names, values, drawn, half=True))
+            require_markov(reward, method)
+        except UnsupportedRewardError as error:
+            found.unsupported[name] = str(error)
+            del able[name]
+    if len(able) < 2:
+        return found
+    try:
+        return _with_pairs(found, (made := matrix(able)).distances, made.half)
+    except RewardError as failure:
+        for name, reward in list(able.items()):  # whose failure is it?
+            try:
+                matrix({name: reward, f"{name} again": reward})
+            except RewardError as error:
+                found.errors[name] = located(error)
+                del able[name]
+        if not found.errors:
+            raise failure
+    return _with_pairs(found, (made := matrix(able)).distances, made.half) if len(able) > 1 else found
+
+
+def _with_pairs(
+    found: Found, full: Mapping[tuple[str, str], Distance], half: Mapping[tuple[str, str], Distance]
+) -> Found:
+    found.pairs, found.half = ([{"a": a, "b": b, **d.to_json()} for (a, b), d in some.items()] for some in (full, half))
+    for (a, b), distance in full.items():
+        for reason in (distance.degenerate or "").split("; reward "):  # it has the names of both, if both are
+            for name in (a, b):
+                if reason.removeprefix("reward ").startswith(f"{name!r}: "):
+                    found.degenerate.setdefault(name, reason.removeprefix("reward ").removeprefix(f"{name!r}: "))
     return found
-
-
-def _rows(names: Sequence[str], distances: Mapping[tuple[int, int], Distance]) -> list[Pair]:
-    return [{"a": names[i], "b": names[j], **distance.to_json()} for (i, j), distance in distances.items()]
 
 
 def convergence(found: Mapping[str, Any]) -> list[Pair]:

@@ -23,14 +23,22 @@ from agents.comparison.collect import World, collect, film, play
 from agents.comparison.components import components
 from agents.comparison.coverages import POLICIES, CoverageSpec, parse_coverages
 from agents.comparison.folder import ComparisonDir
-from agents.comparison.measures import epic_distances, episode_measures, policy_measures
+from agents.comparison.measures import (
+    Found,
+    dard_distances,
+    epic_distances,
+    episode_measures,
+    policy_measures,
+    starc_distances,
+)
 from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
 from agents.config import CompareConfig
 from agents.runs import RunDir, read_progress, replacing
 from agents.train import explained, located
 from envs import ReplaceReward, task_of
+from envs.simulator import make_simulator
 from reward_designers.base import RewardError, RewardFn
-from reward_designers.distances import Coverage
+from reward_designers.distances import Coverage, Simulator
 from reward_designers.distances.returns import episode_returns, step_rewards
 
 RANDOM = CoverageSpec("random", "random")
@@ -265,10 +273,21 @@ class Session:
     # Distances
 
     def _distances(self, method: str, coverage: str) -> dict[str, Any]:
-        config = self.config
+        config, data = self.config, self._coverage(coverage)
         options: dict[str, Any] = {"discount": config.discount, "samples": config.samples, "seed": config.seed}
-        measure = {"epic": epic_distances}[method]
-        return asdict(measure(self.rewards, self._coverage(coverage), **options, progress=self._progress))
+        options["progress"] = self._progress
+        if method == "epic":
+            return asdict(epic_distances(self.rewards, data, **options))
+        try:
+            if method == "starc":
+                return asdict(starc_distances(self.rewards, data, flags.state_names(data.transitions), **options))
+            return asdict(dard_distances(self.rewards, data, self._simulator(), **options))
+        except ValueError as error:  # the method is not for this environment
+            return asdict(Found(unsupported=dict.fromkeys(self.rewards, str(error))))
+
+    def _simulator(self) -> Simulator:
+        world = self.world
+        return make_simulator(world.env, world.rewards, task=world.task, render=world.render, **world.kwargs)
 
     def _components(self, coverage: str) -> list[dict[str, Any]]:
         config, able = self.config, self.results[f"epic {coverage}"]

@@ -13,7 +13,7 @@ recorded successor stands for it, which is VALPotential's form.
 
 What the fit misses stays in c and moves the distance, up or down. Potential shaping is invisible as far as the features
 can express the potential; shaping that is declared as such (`PotentialShaping`, with the same discount) is taken out
-exactly. How much rewards change if their values are fitted on other episodes is told with the interval.
+exactly. What the distance is with values fitted on other episodes than those compared is told with the interval.
 
 Unlike EPIC and DARD this looks at real transitions alone, so a terminated episode ends here: V is 0 there, and being
 alive is worth something.
@@ -52,7 +52,7 @@ def starc(
     discount: float,
     episodes: np.ndarray | None = None,
     simulator: Simulator | None = None,
-    features: Sequence[str] = ("obs",),
+    features: Sequence[str] | None = None,
     n_transitions: int = 8192,
     n_successors: int = 16,
     seed: int = 0,
@@ -70,7 +70,8 @@ def starc(
         episodes: ``(n,)`` ids. Transitions of one episode are alike, so the interval is then that of as many episodes
             instead of transitions. Without it they are taken to be independent.
         simulator: Draws successors, if it is random; else it adds nothing. Episodes do not end where it is used.
-        features: The state arrays that V is a function of.
+        features: The state arrays that V is a function of. By default all that are recorded, the smallest first, as
+            long as these are no more than 128 numbers: what rewards read is mostly among them, pictures are not.
         n_transitions: How many to take from the pool at most.
         n_successors: How many successors to draw for each transition.
         seed: Of what is drawn, random features among it.
@@ -110,7 +111,7 @@ def starc_matrix(
     discount: float,
     episodes: np.ndarray | None = None,
     simulator: Simulator | None = None,
-    features: Sequence[str] = ("obs",),
+    features: Sequence[str] | None = None,
     n_transitions: int = 8192,
     n_successors: int = 16,
     seed: int = 0,
@@ -196,7 +197,7 @@ class _Fits:
             fold, held_out = np.searchsorted(groups, self.group) % FOLDS, np.empty_like(canonical)
             for k in range(FOLDS):
                 held_out[fold == k] = lstd.errors(lstd.weights(without=fold == k), fold == k)
-            elsewhere = np.linalg.norm(_units(held_out, nothing) - units, axis=0)
+            elsewhere = 2 * np.sqrt(_squared(_units(held_out, nothing)))
             left = (self.group == group for group in groups)
             replicates = np.stack([_squared(_units(lstd.errors(lstd.weights(out), ~out), nothing)) for out in left])
         samples = {"transitions": len(self.rewards), "features": self.before.shape[1]}
@@ -210,10 +211,8 @@ class _Fits:
                 words = f"no interval: {' and '.join(blank)} is zero but for what shaping can add"
             elif replicates is not None and elsewhere is not None:
                 low, high = (2 * end for end in interval(sine, cosine, 1e-9, replicates[:, i, j], confidence))
-                words = (
-                    f"jackknife over transitions, {len(groups)} {self.unit}; with values fitted on other ones the "
-                    f"canonical rewards move by {elsewhere[i]:.2f} and {elsewhere[j]:.2f}"
-                )
+                fitted = f"with values fitted on other episodes it is {elsewhere[i, j]:.3f}"
+                words = f"jackknife over transitions, {len(groups)} {self.unit}; {fitted}"
             found[self.names[i], self.names[j]] = Distance(
                 value, low, high, "starc", confidence, words, samples, ranking_only=True
             )
@@ -241,7 +240,7 @@ def _fit(
     discount: float,
     episodes: np.ndarray | None,
     simulator: Simulator | None,
-    features: Sequence[str],
+    features: Sequence[str] | None,
     n_transitions: int,
     n_successors: int,
     seed: int,

@@ -16,26 +16,28 @@ from reward_designers.base import State, unknown_name
 
 FOURIER = 128
 """Random Fourier features, beside linear and quadratic ones."""
-MOST = 512
-"""Features in all."""
+MOST = 256
+"""Features in all, and one in 16 transitions at most."""
+NUMBERS = 128
+"""Numbers of a state that V is a function of, unless its arrays are chosen."""
 RIDGE = 1e-6
 """Ridge on the weights of whitened features; what is left of a potential that should be found is of this order."""
 
 
 class StateFeatures:
-    """Features phi(s): 1, then the state's numbers, cosines of random projections, and products, all whitened.
+    """Features phi(s): 1, the state's numbers, their products (or squares), cosines of random projections; whitened.
 
     Args:
         state: Named arrays ``(n, ...)`` that say what states there are: features are scaled to them.
-        names: Which of the arrays to use.
+        names: Which of the arrays to use; by default all arrays of numbers, smallest first, up to `NUMBERS` in all.
         seed: Of the random projections.
 
     Raises:
         ValueError: An array is missing, or has more numbers than features can be made of.
     """
 
-    def __init__(self, state: State, names: Sequence[str], seed: int):
-        self.names = tuple(names)
+    def __init__(self, state: State, names: Sequence[str] | None, seed: int):
+        self.names = _small(state) if names is None else tuple(names)
         x = self._numbers(state)
         spread = x.std(0)
         self._kept = spread > 1e-9 * (1 + np.abs(x).max(0))
@@ -49,7 +51,7 @@ class StateFeatures:
         rng = np.random.default_rng(seed)
         self._projection = rng.normal(size=(d, FOURIER)) / np.sqrt(max(d, 1))
         self._phase = rng.uniform(0, 2 * np.pi, FOURIER)
-        self._most = min(MOST, max(1, len(x) // 8))
+        self._most = min(MOST, max(1, len(x) // 16))
         raw = self._raw(x)
         self._center = raw.mean(0)
         _, sizes, directions = np.linalg.svd(raw - self._center, full_matrices=False)
@@ -76,9 +78,25 @@ class StateFeatures:
     def _raw(self, x: np.ndarray) -> np.ndarray:
         z = np.clip((x[:, self._kept] - self._mean) / self._scale, -10, 10)
         waves = np.cos(z @ self._projection + self._phase)
-        few = z[:, :24]
-        i, j = np.triu_indices(few.shape[1])
-        return np.concatenate([z, waves, few[:, i] * few[:, j]], axis=1)[:, : self._most]
+        i, j = np.triu_indices(z.shape[1])
+        if z.shape[1] + FOURIER + len(i) > self._most:
+            i = j = np.arange(z.shape[1])
+        return np.concatenate([z, z[:, i] * z[:, j], waves], axis=1)[:, : self._most]
+
+
+def _small(state: State) -> tuple[str, ...]:
+    arrays = {name: np.asarray(array) for name, array in state.items()}
+    sizes = {name: array[:1].size for name, array in arrays.items() if array.dtype.kind in "biuf"}
+    chosen: list[str] = []
+    for name in sorted(sizes, key=lambda name: (sizes[name], name)):
+        if sum(sizes[other] for other in chosen) + sizes[name] <= NUMBERS:
+            chosen.append(name)
+    if not chosen:
+        raise ValueError(
+            f"a value function needs a state of at most {NUMBERS} numbers, but there are only "
+            f"{', '.join(state) or 'none'}; record the observation, or the simulator's state, with the transitions, or choose arrays with features="
+        )
+    return tuple(chosen)
 
 
 class Lstd:

@@ -57,7 +57,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture
 def walked(rng):
     t, episodes = walk(ring(0.3), 4000, rng)
-    return {"transitions": seen(t), "episodes": episodes, "discount": GAMMA}
+    return {"transitions": seen(t), "episodes": episodes, "discount": GAMMA, "features": ("obs",)}
 
 
 def smooth(rng: np.random.Generator) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_ranks_as_the_exact_distance(rng):
         b = a + rng.uniform(0, 2) * smooth(rng)[:, None, None] + GAMMA * potential - potential[:, None, None]
         exact.append(tabular.starc(a, b, discount=GAMMA, transition=transition, coverage=coverage))
         rewards |= {f"a{number}": Lookup(a), f"b{number}": Lookup(b)}
-    matrix = starc_matrix(rewards, transitions=seen(t), episodes=episodes, discount=GAMMA)
+    matrix = starc_matrix(rewards, transitions=seen(t), episodes=episodes, discount=GAMMA, features=("obs",))
     found = [matrix[f"a{number}", f"b{number}"] for number in range(25)]
     values = np.array([d.value for d in found])
     assert spearmanr(exact, values).statistic > 0.97
@@ -177,7 +177,7 @@ def test_matrix_is_every_pair_and_half_is_half(walked, rng):
     found = starc_matrix(rewards, **walked)
     assert found["a", "c"].value == pytest.approx(starc(rewards["a"], rewards["c"], **walked).value)
     assert found["c", "b"].low < found["c", "b"].value < found["c", "b"].high
-    assert "64 groups of whole episodes; with values fitted on other ones" in found["a", "b"].interval
+    assert "64 groups of whole episodes; with values fitted on other episodes it is 1." in found["a", "b"].interval
     assert 1500 < found.half["a", "b"].samples["transitions"] < 2500
     again = starc_matrix(rewards, **walked)
     assert again["a", "b"] == found["a", "b"]
@@ -210,14 +210,28 @@ class TestRefusals:
             starc(of_state(ANGLE), of_state(ANGLE**2), **{**walked, **options})
 
 
-def test_more_numbers_than_features(rng):
+def test_values_are_functions_of_what_is_small_enough(rng):
     pixels = rng.normal(size=(64, 30, 30))
     flags = np.zeros(64, bool)
-    t = Transition({"obs": pixels}, np.zeros((64, 1)), {"obs": pixels}, flags, flags)
+    state = {
+        "obs": pixels,
+        "speed": rng.normal(size=64),
+        "place": rng.normal(size=(64, 3)),
+        "text": np.array(["a"] * 64),
+    }
+    t = Transition(state, np.zeros((64, 1)), state, flags, flags)
 
     class First(RewardFn):
         def __call__(self, t, memory=None):
             return {"first": t.state["obs"][:, 0, 0]}
 
+    def distance(t: Transition, **options):
+        return starc(First(), 2.0 * First(), transitions=t, discount=0.9, **options)
+
+    assert distance(t).samples == distance(t, features=("place", "speed")).samples
     with pytest.raises(ValueError, match="obs have 900 numbers"):
-        starc(First(), 2.0 * First(), transitions=t, discount=0.9)
+        distance(t, features=("obs",))
+    with pytest.raises(ValueError, match="text, which holds"):
+        distance(t, features=("text",))
+    with pytest.raises(ValueError, match="at most 128 numbers, but there are only obs"):
+        distance(Transition({"obs": pixels}, t.action, {"obs": pixels}, flags, flags))

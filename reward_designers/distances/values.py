@@ -94,7 +94,8 @@ def _small(state: State) -> tuple[str, ...]:
     if not chosen:
         raise ValueError(
             f"a value function needs a state of at most {NUMBERS} numbers, but there are only "
-            f"{', '.join(state) or 'none'}; record the observation, or the simulator's state, with the transitions, or choose arrays with features="
+            f"{', '.join(state) or 'none'}; record the observation or the simulator's state with the transitions, or "
+            "choose arrays with features="
         )
     return tuple(chosen)
 

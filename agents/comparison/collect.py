@@ -260,11 +260,14 @@ def _acting(spec: CoverageSpec, world: World, streams: int, seed: int) -> Iterat
             envs.append(env)
             if spec.kind == "iid":
                 envs[-1] = RandomStates(env)
+        if envs[0].action_space.shape is None:
+            raise ValueError(f"rewards read actions that are one array, not {envs[0].action_space}")
+        reads = Reads(world.rewards, restorable(envs[0]))
+        stage = Stage(envs, reads, seed=seed, render=world.render)
     except ValueError as error:
         raise UsageError(f"coverage {spec.name!r}: {error}") from error
     task = task_of(envs[0])
     limit = task.max_episode_steps if task else getattr(envs[0].spec, "max_episode_steps", None)
-    stage = Stage(envs, Reads(world.rewards, restorable(envs[0])), seed=seed, render=world.render)
     try:
         policy: Random | Trained | Noised = Random(stage)
         if spec.kind not in ("random", "iid"):

@@ -23,6 +23,7 @@ from envs.rendering import frame_of
 from envs.simulator import make_simulator
 from reward_designers.base import Components, Encoder, EpisodeMemory, RewardFn, Transition, evaluate, reward_fn, total
 from reward_designers.distances import Coverage, CoverageError
+from tests.envs.worlds import Walk
 
 LENGTH = 50
 RANDOM = CoverageSpec("random", "random")
@@ -66,10 +67,11 @@ class Clock(gym.Env):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def clock() -> Iterator[None]:
+def worlds() -> Iterator[None]:
     gym.register("Clock-v0", entry_point=Clock, max_episode_steps=LENGTH, disable_env_checker=True)
+    gym.register("Walk-v0", entry_point=Walk, disable_env_checker=True)
     yield
-    del gym.registry["Clock-v0"]
+    del gym.registry["Clock-v0"], gym.registry["Walk-v0"]
 
 
 @pytest.fixture(autouse=True)
@@ -231,6 +233,34 @@ def test_frames_are_drawn_and_encoded_once_for_each_state_and_not_kept():
     np.testing.assert_array_equal(same.actions, coverage.actions)  # who looks on changes nothing
 
 
+def test_observations_of_any_kind_come_back_from_the_disk(tmp_path: Path):
+    @reward_fn
+    def reading(pair_1, next_pair_1, body_place, next_place_now):
+        return np.array([float(text.split()[1]) for text in next_pair_1])
+
+    world = World("Walk-v0", [reading], kwargs={"space": "nested"})
+    collected = collect(RANDOM, world, num_transitions=90, seed=0, cache=tmp_path)
+    loaded = collect(RANDOM, world, num_transitions=90, seed=0, cache=tmp_path)
+    for coverage in (collected, loaded):
+        t = coverage.transitions
+        np.testing.assert_array_equal(reading(t)["reading"], t.next_state["place_now"])
+        np.testing.assert_array_equal(t.next_state["place_now"] - t.state["body_place"][:, 0], t.action - 1)
+        np.testing.assert_allclose(coverage.env_reward, 0.1 * t.next_state["place_now"])
+    assert t.terminated.any()
+    assert t.truncated.any()  # by itself: it has no time limit of Gymnasium's
+
+
+def test_what_does_not_exist():
+    @reward_fn
+    def wishful(next_torso_hight):
+        return next_torso_hight
+
+    with pytest.raises(UsageError, match=r"unknown state array 'torso_hight'. Did you mean 'torso_height'"):
+        collect(RANDOM, World("Hopper", [wishful]), num_transitions=5, seed=0)
+    with pytest.raises(UsageError, match="unknown environment 'Hoper'"):
+        collect(RANDOM, World("Hoper", [ticking]), num_transitions=5, seed=0)
+
+
 # What MuJoCo says
 
 
@@ -338,6 +368,18 @@ def test_a_policy_of_another_environment(run: RunDir, tmp_path: Path):
     (tmp_path / "config.yaml").touch()
     with pytest.raises(UsageError, match="has no policy yet"):
         collect(CoverageSpec("e", "expert", str(tmp_path)), CLOCKS, num_transitions=5, seed=0)
+
+
+def test_a_policy_that_remembers(tmp_path: Path):
+    arguments = ("env=CartPole", "reward=env", f"run_dir={tmp_path}", "total_timesteps=128", "algo=recurrent_ppo")
+    train(compose(TRAIN, "train", (*arguments, "algo.lstm_hidden_size=4", *SMALL)))
+    world = World("CartPole", [reward_fn(lambda obs, next_obs: obs[:, 0])])
+    coverage = play(CoverageSpec("own", "own", str(tmp_path)), world, episodes=3, seed=0)
+    alone = load(RunDir.open(tmp_path), tmp_path / "last.safetensors", world.make())
+    for rows in coverage.episodes:  # one environment, row by row
+        obs = coverage.transitions.state["obs"][rows]
+        acted = [alone(one[None], np.array([step == 0]))[0] for step, one in enumerate(obs)]
+        assert acted == coverage.actions[rows].tolist()
 
 
 # The cache

@@ -15,7 +15,8 @@ import envs
 from agents.cli import UsageError, compose
 from agents.comparison import collect as module
 from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
-from agents.comparison.policies import load
+from agents.comparison.policies import Trained, load
+from agents.comparison.stage import Reads, Stage
 from agents.config import TRAIN
 from agents.runs import RunDir
 from agents.train import train
@@ -336,8 +337,6 @@ def test_the_actions_are_those_of_the_policy(run: RunDir, kind: str):
     starts = np.zeros(len(obs), bool)
     np.testing.assert_allclose(coverage.actions, asked(obs, starts), atol=1e-6)
     assert np.abs(coverage.actions - other(obs, starts)).max() > 1e-4
-    mean = asked._normalizer.obs_rms.mean
-    assert np.abs(mean).max() > 0.1  # observations were normalised as in training
     weights = "best" if kind == "expert" else "last"
     assert coverage.about["description"] == f"the {weights} policy of {run.path}"
 
@@ -370,16 +369,38 @@ def test_a_policy_of_another_environment(run: RunDir, tmp_path: Path):
         collect(CoverageSpec("e", "expert", str(tmp_path)), CLOCKS, num_transitions=5, seed=0)
 
 
-def test_a_policy_that_remembers(tmp_path: Path):
-    arguments = ("env=CartPole", "reward=env", f"run_dir={tmp_path}", "total_timesteps=128", "algo=recurrent_ppo")
-    train(compose(TRAIN, "train", (*arguments, "algo.lstm_hidden_size=4", *SMALL)))
-    world = World("CartPole", [reward_fn(lambda obs, next_obs: obs[:, 0])])
-    coverage = play(CoverageSpec("own", "own", str(tmp_path)), world, episodes=3, seed=0)
-    alone = load(RunDir.open(tmp_path), tmp_path / "last.safetensors", world.make())
-    for rows in coverage.episodes:  # one environment, row by row
-        obs = coverage.transitions.state["obs"][rows]
-        acted = [alone(one[None], np.array([step == 0]))[0] for step, one in enumerate(obs)]
-        assert acted == coverage.actions[rows].tolist()
+class Remembering:
+    """A model whose action is how often it has been asked since an episode began, if observations are halved."""
+
+    def get_vec_normalize_env(self) -> Remembering:
+        return self
+
+    def normalize_obs(self, obs: np.ndarray) -> np.ndarray:
+        return obs / 2
+
+    def predict(self, obs: np.ndarray, memory: Any, starts: np.ndarray, deterministic: bool) -> tuple[Any, Any]:
+        memory = np.where(starts, 0, 0 if memory is None else memory)
+        correct = deterministic & (2 * obs[:, 2] == memory)
+        return np.where(correct, memory % 5, -1), memory + 1
+
+
+def test_a_policy_remembers_within_an_episode_and_sees_normalised_observations():
+    world = World("Clock-v0", [ticking], kwargs={"even": 20})
+    stage = Stage([world.make() for _ in range(4)], Reads(world.rewards), seed=0, render={})
+    policy = Trained(Remembering())  # type: ignore[arg-type]
+    stage.warm_up(policy, np.array([0, 13, 31, 49]))
+    coverage = stage.record(policy, "x", steps=np.array([50, 60, 70, 1]))
+    assert coverage.step[[0, 50, 110, 180]].tolist() == [0, 13, 11, 29]  # the first episode has 20 steps
+    np.testing.assert_array_equal(coverage.actions, coverage.step % 5)
+
+
+def test_statistics_are_those_of_the_policy(run: RunDir):
+    from safetensors.numpy import load_file
+
+    for path in (run.best, run.last):
+        normalizer = load(run, path, HOPPER.make())._normalizer
+        np.testing.assert_array_equal(normalizer.obs_rms.mean, load_file(path)["observations/obs/mean"])
+        assert not np.allclose(normalizer.obs_rms.mean, 0, atol=0.1)
 
 
 # The cache

@@ -32,7 +32,7 @@ def fitted(path: Path, world: World) -> Coverage:
     from envs.scoring import Scorer
 
     try:
-        coverage = read(path)
+        coverage = replace(read(path), name=str(path))
     except (ImportError, OSError, ValueError) as error:
         raise UsageError(str(error)) from error
     env = world.make()

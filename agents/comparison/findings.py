@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.comparison.results import Json, Results, interval, number, symbol
+from agents.comparison.results import Json, Results, interval, listed, number, symbol
 
 SAME = 0.0005
 """Lower ends below this are shown as 0.000: no difference was measured."""
@@ -81,11 +81,11 @@ def _like_reference(results: Results, method: str) -> Iterator[Finding]:
         if at_zero and len(at_zero) == len(entries):
             same[name] = f"{name} (up to {highest})"
         elif at_zero:
-            partly.append(f"{name} (up to {highest}, on {_and(list(at_zero))} only)")
+            partly.append(f"{name} (up to {highest}, on {listed(list(at_zero))} only)")
     if same or partly:
         yield Finding(
             f"Not told apart from {reference}",
-            f"{_and([*same.values(), *partly])}: the interval of the distance to {reference} reaches from 0 to the "
+            f"{listed([*same.values(), *partly])}: the interval of the distance to {reference} reaches from 0 to the "
             "number in parentheses. These samples show no difference but in scale, shift and shaping, which does not "
             "prove that there is none.",
         )
@@ -107,10 +107,10 @@ def _nearest(results: Results, method: str, others: dict[str, dict[str, Json]]) 
         first, *rest = sorted(entries, key=lambda name: entries[name]["value"])
         nearest.setdefault(first, []).append(coverage)
         if tied := [name for name in rest if _overlap(entries[first], entries[name])]:
-            open_on.append(f"on {coverage} the intervals of {first} and {_and(tied)} overlap")
+            open_on.append(f"on {coverage} the intervals of {listed([first, *tied])} overlap")
     if nearest:
         every = len(nearest) == 1 and len(_used(results, method)) > 1
-        text = "; ".join(f"{name} on {'every coverage' if every else _and(on)}" for name, on in nearest.items())
+        text = "; ".join(f"{name} on {'every coverage' if every else listed(on)}" for name, on in nearest.items())
         not_settled = f" This is not settled: {'; '.join(open_on)}." if open_on else ""
         yield Finding(f"Nearest to {results.reference}", f"{text}.{not_settled}")
 
@@ -138,7 +138,7 @@ def _depends(results: Results, method: str) -> Iterator[Finding]:
     some = "is the only pair" if len(gaps) == 1 else f"is the most extreme of {len(gaps)} pairs"
     yield Finding(
         "The answer depends on coverage",
-        f"{a} and {b} are {_text(entries[low])} apart on {low} and {_text(entries[high])} on {high}. "
+        f"{a} vs {b}: {_text(entries[low])} on {low}, {_text(entries[high])} on {high}. "
         f"This {some} whose distance differs by {DEPENDS:g} or more. A small distance on one coverage says nothing "
         "about states that it does not visit.",
         "warn",
@@ -165,7 +165,9 @@ def _degenerate(results: Results) -> Iterator[Finding]:
         for coverage, reason in (reward.get("degenerate") or {}).items():
             where.setdefault(str(reason).rstrip("."), []).append(coverage)
         for reason, coverages in where.items():
-            text = f"{reward['name']} on {_and(coverages)}: {reason}. Its distance to others is undefined there, not 0."
+            text = (
+                f"{reward['name']} on {listed(coverages)}: {reason}. Its distance to others is undefined there, not 0."
+            )
             yield Finding("No direction", text, "warn")
 
 
@@ -179,7 +181,7 @@ def _policies(results: Results) -> Iterator[Finding]:
     text = f"Policies trained on {best} reach the highest fitness, {_mean(policies[best])}; on {worst} the lowest, "
     text += f"{_mean(policies[worst])}."
     if tied:
-        text += f" The intervals of {_and(tied)} overlap with the best one's: their order is not settled."
+        text += f" The intervals of {listed(tied)} overlap with the best one's: their order is not settled."
     yield Finding("After training", text)
 
 
@@ -210,8 +212,8 @@ def _not_told_apart(results: Results, method: str, pair: tuple[str, str], others
     tied = [p for p in others if p != pair and _overlap(largest[pair], largest[p])]
     if not tied:
         return ""
-    named = _and([f"{a} and {b}" for a, b in tied]) if len(tied) <= 2 else f"{len(tied)} other pairs"
-    return f" The intervals of {named} overlap with it, so this may be chance."
+    named = listed([f"{a} vs {b}" for a, b in tied]) if len(tied) <= 2 else f"{len(tied)} other pairs"
+    return f" The intervals of {named} overlap with this one, so the choice may be chance."
 
 
 def _overlap(a: Json, b: Json) -> bool:
@@ -240,7 +242,7 @@ def _of(results: Results, method: str, pair: tuple[str, str]) -> str:
         where = f"{_text(entries[high])} on every coverage"
     else:
         where = f"{_text(entries[low])} on {low}" + (f" to {_text(entries[high])} on {high}" if low != high else "")
-    return f"{pair[0]} and {pair[1]}, {symbol(method)} distance {where}"
+    return f"{pair[0]} vs {pair[1]}, {symbol(method)} distance {where}"
 
 
 def _text(entry: Json) -> str:
@@ -253,10 +255,6 @@ def _mean(policy: Json) -> str:
     ends = interval(fitness)
     seeds = f", {policy['seeds']} seed{'s' if policy['seeds'] != 1 else ''}" if policy.get("seeds") else ""
     return f"{number(fitness['mean'])} [{ends}{seeds}]" if ends else f"{number(fitness['mean'])} [no interval{seeds}]"
-
-
-def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _fitness(policy: Json) -> float | None:

@@ -172,6 +172,7 @@ def regret(results: Results, method: str) -> Plot:
     """Normalised regret of the policies trained on each reward beside its distance to the reference, per coverage."""
     policies = [p for p in results.data["policies"] if (p.get("regret") or {}).get("mean") is not None]
     coverages = [c for c in results.coverages if results.has(method, c)]
+    means = [p["regret"]["mean"] for p in policies]
     looks = looks_of([p["reward"] for p in policies if p["reward"] != results.reference])
     looks |= {results.reference: (INK, "*")} if results.reference else {}
     with style():
@@ -189,6 +190,7 @@ def regret(results: Results, method: str) -> Plot:
             axes.axhline(0, color=INK, lw=0.8, alpha=0.4)
             axes.grid(color=INK, alpha=0.1, lw=0.8)
             axes.set_xlim(left=-0.02)
+            axes.set_ylim(min(-0.25, min(means) - 0.1), max(1.1, max(means) + 0.1))  # far ends of intervals are cut
         canvas.supylabel("normalised regret", fontsize=10)
         legend(canvas, {results.labels[name]: look for name, look in looks.items() if name is not None})
     return Plot(canvas, "Normalised regret of trained policies beside distance to the reference")

@@ -15,7 +15,7 @@ from agents.cli import UsageError, fail
 from agents.comparison import plots, timeline
 from agents.comparison.drawing import Plot
 from agents.comparison.findings import findings
-from agents.comparison.results import Json, Results, file_name, interval, number, symbol
+from agents.comparison.results import Json, Results, file_name, interval, listed, number, symbol
 from agents.report import EMBEDDED_VIDEO
 from agents.runs import write_text
 
@@ -68,7 +68,13 @@ def write_report(folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "general": _general, "interval": interval, "symbol": symbol}
+    environment.filters |= {
+        "number": number,
+        "general": _general,
+        "list_of": listed,
+        "interval": interval,
+        "symbol": symbol,
+    }
     page = environment.get_template("comparison.html").render(
         data=results.data,
         results=results,
@@ -205,14 +211,17 @@ def _returns(results: Results) -> dict[str, dict[str, Any]]:
     entries = results.data.get("returns") or []
     by_place = {(e.get("coverage"), e["measure"], frozenset((e["a"], e["b"]))): e for e in entries}
     tables = {}
-    for coverage in dict.fromkeys(e.get("coverage") for e in entries):
+    places = list(dict.fromkeys(e.get("coverage") for e in entries))
+    for coverage in places:
         some = [e["measure"] for e in entries if e.get("coverage") == coverage]
         order = [m for m in MEASURES if m in some] + sorted({m for m in some if m not in MEASURES})
         rows = [(pair, [by_place.get((coverage, m, frozenset(pair))) for m in order]) for pair in results.pairs]
-        rows = [row for row in rows if any(row[1])]
-        first = [row for row in rows if len(rows) <= FEW or results.reference in row[0]]
+        rows = [row for row in rows if any((entry or {}).get("value") is not None for entry in row[1])]
+        first = [row for row in rows if len(rows) * len(places) <= FEW or results.reference in row[0]]
         name = f"On {coverage}" if coverage in results.coverages else "Over the policies"
-        tables[name] = {"measures": order, "rows": first, "others": [row for row in rows if row not in first]}
+        undefined = {e["degenerate"]: None for e in entries if e.get("coverage") == coverage and e.get("degenerate")}
+        others = [row for row in rows if row not in first]
+        tables[name] = {"measures": order, "rows": first, "others": others, "undefined": list(undefined)}
     return tables
 
 
@@ -227,15 +236,15 @@ def _samples(results: Results) -> list[tuple[str, str, str, str]]:
 
 
 def _general(value: Any) -> str:
-    """Any of a flag's numbers: plain, with an interval, or several by name."""
+    """Any of a flag's numbers: plain, with an interval, several by name, or a list."""
+    if isinstance(value, Mapping) and "value" in value:
+        ends = [value.get("low"), value.get("high")]
+        return _general(value["value"]) + ("" if None in ends else f" [{_general(ends[0])} to {_general(ends[1])}]")
     if isinstance(value, Mapping):
-        if "value" in value:
-            ends = [value.get("low"), value.get("high")]
-            return _general(value["value"]) + (
-                f" [{_general(ends[0])} to {_general(ends[1])}]" if None not in ends else ""
-            )
-        return ", ".join(f"{name} {_general(item)}" for name, item in value.items())
-    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        return ", ".join(f"{name.replace('_', ' ')} {_general(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_general, value))
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _video(results: Results, folder: Path) -> str:

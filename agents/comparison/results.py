@@ -142,6 +142,11 @@ def interval(entry: Json | None, digits: int = 3) -> str:
     return f"{number(entry['low'], digits)} to {number(entry['high'], digits)}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names as a sentence has them."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def file_name(*parts: str) -> str:
     """A file's name made of what people typed."""
     return "_".join(re.sub(r"[^\w.+-]+", "-", part).strip("-.") or "x" for part in parts)

@@ -504,10 +504,10 @@ def test_most_alike_and_most_different_with_what_intervals_leave_open() -> None:
     some = said(results(
         ("random", "env", "a", 0.1, 0.02), ("random", "env", "b", 0.6, 0.02), ("random", "a", "b", 0.63, 0.02),
     ))  # fmt: skip
-    assert some["Most alike"] == "env and a, EPIC distance 0.100 [0.080 to 0.120] on random."
+    assert some["Most alike"] == "env vs a, EPIC distance 0.100 [0.080 to 0.120] on random."
     assert some["Most different"] == (
-        "a and b, EPIC distance 0.630 [0.610 to 0.650] on random. The intervals of env and b overlap with it, so this "
-        "may be chance."
+        "a vs b, EPIC distance 0.630 [0.610 to 0.650] on random. The intervals of env vs b overlap with this one, so "
+        "the choice may be chance."
     )
 
 
@@ -516,9 +516,9 @@ def test_pairs_are_judged_by_their_largest_distance_over_coverages() -> None:
         ("random", "env", "a", 0.01, 0.0), ("random", "env", "b", 0.2, 0.0), ("random", "a", "b", 0.3, 0.0),
         ("expert", "env", "a", 0.5, 0.0), ("expert", "env", "b", 0.25, 0.0), ("expert", "a", "b", 0.4, 0.0),
     ))  # fmt: skip
-    assert some["Most alike"].startswith("env and b, EPIC distance 0.200 [0.200 to 0.200] on random to 0.250")
-    assert some["Most different"].startswith("env and a, ")
-    assert some["The answer depends on coverage"].startswith("env and a are 0.010 [0.010 to 0.010] apart on random")
+    assert some["Most alike"].startswith("env vs b, EPIC distance 0.200 [0.200 to 0.200] on random to 0.250")
+    assert some["Most different"].startswith("env vs a, ")
+    assert some["The answer depends on coverage"].startswith("env vs a: 0.010 [0.010 to 0.010] on random, 0.500")
     assert "most extreme of 2 pairs" in some["The answer depends on coverage"]
 
 

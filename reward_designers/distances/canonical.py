@@ -210,9 +210,13 @@ class Grid:
         self.limit = evaluator.limit(states, action, next_state)
 
     def part(self, rows: np.ndarray, columns: np.ndarray) -> Grid:
-        """The grid of some states and draws, which may repeat."""
-        action = self.action if len(self.action) == 1 else self.action[columns]
-        states, next_state = _take(self.states, rows), _take(self.next_state, columns)
+        """The grid of some of the states and draws, by ascending indices without repetition."""
+        states, action, next_state = self.states, self.action, self.next_state
+        if len(rows) < self.rows:
+            states = _take(states, rows)
+        if len(columns) < self.columns:
+            next_state = _take(next_state, columns)
+            action = action if len(action) == 1 else action[columns]
         return Grid(self.evaluator, states, action, next_state, (len(rows), len(columns)))
 
     def at(self, i: Any, j: Any, n: int) -> np.ndarray:
@@ -251,7 +255,9 @@ class Grid:
                         values[row, start:stop] = self.at(top + row, slice(start, stop), stop - start).sum(0)
                 yield slice(top, top + len(values)), values
             return
-        wide = self.part(np.arange(self.rows), np.tile(np.arange(self.columns), height))
+        tiled = np.tile(np.arange(self.columns), height)
+        action = self.action if len(self.action) == 1 else self.action[tiled]
+        wide = Grid(self.evaluator, self.states, action, _take(self.next_state, tiled), (self.rows, len(tiled)))
         for top in range(0, self.rows, height):
             k = min(height, self.rows - top)
             i = np.repeat(np.arange(top, top + k), self.columns)

@@ -221,7 +221,8 @@ def _pair(
     for reward in (a, b):
         require_markov(reward, "EPIC")
     canonicalize = Canonicalizer(samples, discount, structure, memory_mb)
-    return distances((a.name, b.name), (canonicalize(a), canonicalize(b)), samples, confidence=confidence)[0, 1]
+    names = (a.name, b.name) if a.name != b.name else ("fn_a", "fn_b")
+    return distances(names, (canonicalize(a), canonicalize(b)), samples, confidence=confidence)[0, 1]
 
 
 def named_rewards(rewards: Mapping[str, RewardFn] | Sequence[RewardFn]) -> dict[str, RewardFn]:

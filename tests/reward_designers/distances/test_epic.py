@@ -474,11 +474,17 @@ def single(obs: np.ndarray, next_obs: np.ndarray) -> np.ndarray:
 )
 @pytest.mark.parametrize("structure", ["auto", "general"])
 def test_rewards_without_direction(nothing: RewardFn, structure: str) -> None:
-    found = epic(mixed, nothing, transitions=batch(300), discount=GAMMA, structure=structure)
+    found = epic(turns, nothing, transitions=batch(300), discount=GAMMA, structure=structure)
     assert found.value is found.low is found.high is None
     assert found.degenerate is not None
     assert repr(nothing.name) in found.degenerate
     assert "constant" in found.degenerate
+
+
+def test_which_of_two_rewards_of_one_name_has_no_direction() -> None:
+    found = epic(lambda obs: obs[:, 0], lambda obs: 0.0 * obs[:, 0], transitions=batch(300), discount=GAMMA)
+    assert found.degenerate is not None
+    assert found.degenerate.startswith("reward 'fn_b': ")
 
 
 def test_a_reward_of_the_state_alone_has_no_direction_at_discount_0() -> None:

@@ -29,15 +29,17 @@ from agents.evaluation import interval
 from agents.runs import RunDir, read_progress, versions, write_text
 from benchmarks.learning import SMALL_BUDGET, Cell, folder, run_jobs
 from benchmarks.rewards import hopper, humanoid
+from envs.simulator import make_simulator
 from reward_designers.base import RewardFn, as_reward
 from reward_designers.distances import epic_matrix
+from reward_designers.distances.dard import dard_matrix
 from reward_designers.distances.returns import episode_returns, erc
 from reward_designers.vlm import VLMReward
 
 REWARDS = Path(__file__).parent / "rewards"
 REFERENCE = "env"
 COVERAGES = ("random", "env's policy", "mixture", "own policy")
-METHODS = {"epic": "EPIC", "erc": "ERC"}
+METHODS = {"epic": "EPIC", "dard": "DARD", "erc": "ERC"}
 MEASURES = {"fitness": "fitness", "env_reward": "return under the env's reward"}
 LAST = 5
 """Evaluations at the end of a training that are averaged: policies of small budgets come and go."""
@@ -120,10 +122,11 @@ def main() -> None:
             for reward in study.trained
         ]
         run_jobs(jobs, arguments.runs, arguments.workers)
-    results: dict[str, Any] = {"versions": versions(), "studies": {}}
+    file = arguments.runs / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {"studies": {}}
     for study in studies:
         results["studies"][study.cell.name] = measure(study, arguments.runs, arguments.samples)
-        write_text(arguments.runs / "results.json", json.dumps(results, indent=1))
+        write_text(file, json.dumps(results | {"versions": versions()}, indent=1))
     text = "\n".join(tables(name, study) for name, study in results["studies"].items())
     write_text(arguments.runs / "tables.md", text)
     draw(results["studies"], arguments.runs / "distance-study.png")
@@ -244,11 +247,21 @@ def distances(
         n_transitions=samples,
         n_mean_samples=samples,
     )
+    simulated = dard_matrix(
+        rewards,
+        transitions=coverage.transitions,
+        episodes=coverage.episode,
+        simulator=make_simulator(study.cell.env, list(rewards.values()), task=study.cell.task),
+        discount=study.discount,
+        n_transitions=samples // 16,
+    )
     played = play(spec, world, episodes=EPISODES, seed=0, cache=runs / "coverages")
     returns = {name: episode_returns(reward, played, discount=study.discount) for name, reward in rewards.items()}
     others = [name for name in rewards if name != REFERENCE]
-    rows = [{"reward": name, **matrix[REFERENCE, name].to_json()} for name in others]
-    return rows + [{"reward": name, **erc(returns[REFERENCE], returns[name]).to_json()} for name in others]
+    found = [(name, matrix[REFERENCE, name]) for name in others]
+    found += [(name, simulated[REFERENCE, name]) for name in others]
+    found += [(name, erc(returns[REFERENCE], returns[name])) for name in others]
+    return [{"reward": name, **distance.to_json()} for name, distance in found]
 
 
 # What to look at

@@ -6,14 +6,16 @@ The distance, in [0, 2] and twice what EPIC's scale is, of canonicalised rewards
 
     d = || c(R_a) / ||c(R_a)|| - c(R_b) / ||c(R_b)|| ||       c(R) = E[R(s, a, S') + gamma V(S')] - V(s)
 
-with the 2-norm over the transitions compared, and V the value of the policy that made them under R: it can be fitted to
-what is there, and any policy will do for the definition (`tabular.starc` takes the uniformly random one). See `values`.
-The expectation is over the successors of a simulator that is random. Where there is none, or it is deterministic, the
-recorded successor stands for it, which is VALPotential's form.
+with the 2-norm over the transitions compared. V is the function of the state that makes c(R) smallest, fitted to these
+transitions (`values`): of all rewards that differ from R by shaping, c(R) is the one with the least norm. That is the
+paper's *minimal* canonicalisation, as in ``tabular.starc(..., canonicalization="minimal")``, which foretells regret as
+well as any. The expectation is over the successors of a simulator that is random. Where there is none, or it is
+deterministic, the recorded successor stands for it; paying for luck (S'-redistribution) is then seen as a difference.
 
-What the fit misses stays in c and moves the distance, up or down. Potential shaping is invisible as far as the features
-can express the potential; shaping that is declared as such (`PotentialShaping`, with the same discount) is taken out
-exactly. What the distance is with values fitted on other episodes than those compared is told with the interval.
+What the features cannot express stays in c and moves the distance, up or down: that is why it is good for ranking only.
+Shaping that is declared as such (`PotentialShaping`, with the same discount) is taken out exactly. What the distance is
+with values fitted on other episodes than those compared is told with the interval: if that is another number, there are
+too few of them.
 
 Unlike EPIC and DARD this looks at real transitions alone, so a terminated episode ends here: V is 0 there, and being
 alive is worth something.
@@ -34,7 +36,7 @@ from reward_designers.distances.epic import EpicMatrix, named_rewards
 from reward_designers.distances.jackknife import interval
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
-from reward_designers.distances.values import Lstd, StateFeatures
+from reward_designers.distances.values import StateFeatures, Values
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Scaled, Sum
 
@@ -64,8 +66,7 @@ def starc(
     Args:
         fn_a: A Markov reward, or a function of named arrays.
         fn_b: Another.
-        transitions: Pool of transitions (s, a, s') that one policy (or a mixture of some) made, ``(n, ...)``. The norm
-            is over them.
+        transitions: Pool of transitions (s, a, s'), ``(n, ...)``, to which values are fitted and over which norms are.
         discount: gamma, in [0, 1).
         episodes: ``(n,)`` ids. Transitions of one episode are alike, so the interval is then that of as many episodes
             instead of transitions. Without it they are taken to be independent.
@@ -161,7 +162,7 @@ class _Fits:
         after: ``(n, features)`` of s', zeros where it is terminal, or means over successors.
         group: ``(n,)`` int; transitions of different groups are independent.
         discount: gamma.
-        unit: What a group is, in words.
+        kind: What groups consist of, in words.
     """
 
     names: tuple[str, ...]
@@ -170,7 +171,7 @@ class _Fits:
     after: np.ndarray
     group: np.ndarray
     discount: float
-    unit: str
+    kind: str
 
     @property
     def groups(self) -> int:
@@ -180,14 +181,14 @@ class _Fits:
         """Every other group alone."""
         kept = self.group % 2 == 0
         parts = self.rewards[kept], self.before[kept], self.after[kept], self.group[kept]
-        return _Fits(self.names, *parts, self.discount, self.unit)
+        return _Fits(self.names, *parts, self.discount, self.kind)
 
     def distances(self, confidence: float) -> dict[tuple[str, str], Distance]:
         """Of all pairs of rewards."""
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
-        lstd = Lstd(self.before, self.after, self.rewards, self.discount)
-        canonical = lstd.errors(lstd.weights(), np.ones(len(self.group), bool))
+        fit = Values(self.before, self.after, self.rewards, self.discount)
+        canonical = fit.errors(fit.weights(), np.ones(len(self.group), bool))
         noise = 1e-9 * np.abs(self.rewards).max(0) / (1 - self.discount)
         nothing = np.sqrt(np.square(canonical).mean(0)) <= np.maximum(NOTHING * self.rewards.std(0), noise)
         units = _units(canonical, nothing)
@@ -196,10 +197,10 @@ class _Fits:
         if len(groups) >= FOLDS:
             fold, held_out = np.searchsorted(groups, self.group) % FOLDS, np.empty_like(canonical)
             for k in range(FOLDS):
-                held_out[fold == k] = lstd.errors(lstd.weights(without=fold == k), fold == k)
+                held_out[fold == k] = fit.errors(fit.weights(without=fold == k), fold == k)
             elsewhere = 2 * np.sqrt(_squared(_units(held_out, nothing)))
             left = (self.group == group for group in groups)
-            replicates = np.stack([_squared(_units(lstd.errors(lstd.weights(out), ~out), nothing)) for out in left])
+            replicates = np.stack([_squared(_units(fit.errors(fit.weights(out), ~out), nothing)) for out in left])
         samples = {"transitions": len(self.rewards), "features": self.before.shape[1]}
         found = {}
         for i, j in combinations(range(len(self.names)), 2):
@@ -211,8 +212,8 @@ class _Fits:
                 words = f"no interval: {' and '.join(blank)} is zero but for what shaping can add"
             elif replicates is not None and elsewhere is not None:
                 low, high = (2 * end for end in interval(sine, cosine, 1e-9, replicates[:, i, j], confidence))
-                fitted = f"with values fitted on other episodes it is {elsewhere[i, j]:.3f}"
-                words = f"jackknife over transitions, {len(groups)} {self.unit}; {fitted}"
+                fitted = f"with values fitted on other {self.kind} it is {elsewhere[i, j]:.3f}"
+                words = f"jackknife over transitions, {len(groups)} groups of {self.kind}; {fitted}"
             found[self.names[i], self.names[j]] = Distance(
                 value, low, high, "starc", confidence, words, samples, ranking_only=True
             )
@@ -276,8 +277,8 @@ def _fit(
             values += np.stack([_values(reward, drawn, discount, memory_mb) for reward in fns], axis=1)
             after += phi(drawn.next_state)
         values, after = values / n_successors, after / n_successors
-    unit = "groups" if episodes is None else "groups of whole episodes"
-    return _Fits(tuple(rewards), values, before, after, group, float(discount), unit)
+    kind = "transitions" if episodes is None else "episodes"
+    return _Fits(tuple(rewards), values, before, after, group, float(discount), kind)
 
 
 def _values(reward: RewardFn, t: Transition, discount: float, memory_mb: float) -> np.ndarray:

@@ -1,9 +1,11 @@
-"""Value functions fitted to transitions: linear in features of the state, by least-squares temporal differences.
+"""Value functions fitted to transitions: linear in features of the state, with the least squared errors in time.
 
-    V(s) = w . phi(s)    with    E[phi(s) (R + gamma V(s') - V(s))] = 0
+    V(s) = w . phi(s)    with the smallest    E[(R + gamma V(s') - V(s))^2]
 
-LSTD (Bradtke and Barto 1996, Boyan 1999) finds V of the policy that made the transitions without knowing it. It is
-linear in R, so it errs alike for all rewards, and a potential that is linear in the features is found exactly.
+That is Bellman residual minimization (Schweitzer and Seidmann 1985, Baird 1995). Temporal differences (LSTD) would give
+the value of the policy that made the transitions, if these were many and drawn from where it ends up; on a few thousand
+steps of CartPole its system is nearly singular, and what it gives is anything. A least-squares problem has a solution
+for any transitions, linear in R, and finds a potential that is linear in the features exactly.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ MOST = 256
 """Features in all, and one in 16 transitions at most."""
 NUMBERS = 128
 """Numbers of a state that V is a function of, unless its arrays are chosen."""
-RIDGE = 1e-6
-"""Ridge on the weights of whitened features; what is left of a potential that should be found is of this order."""
+RIDGE = 1e-7
+"""Ridge on the weights of whitened features: enough for those that do not change along the transitions."""
 
 
 class StateFeatures:
@@ -100,7 +102,7 @@ def _small(state: State) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-class Lstd:
+class Values:
     """Value functions of several rewards; transitions can be left out again at little cost.
 
     Args:
@@ -111,23 +113,23 @@ class Lstd:
     """
 
     def __init__(self, before: np.ndarray, after: np.ndarray, rewards: np.ndarray, discount: float):
-        self.before, self.after, self.rewards, self.discount = before, after, rewards, discount
-        self._system, self._target = self._equations(np.ones(len(before), bool))
+        self.change, self.rewards = before - discount * after, rewards
+        self._gram, self._target = self._equations(np.ones(len(before), bool))
 
     def weights(self, without: np.ndarray | None = None) -> np.ndarray:
         """``(features, rewards)``, fitted without the transitions in the mask ``without`` ``(n,)``."""
-        n, system, target = len(self.before), self._system, self._target
+        n, gram, target = len(self.change), self._gram, self._target
         if without is not None:
             n -= int(np.count_nonzero(without))
             less = self._equations(without)
-            system, target = system - less[0], target - less[1]
-        ridge = RIDGE * (np.arange(len(system)) > 0)  # none on the first, so that constant rewards have exact values
-        return np.linalg.solve(system / n + np.diag(ridge), target / n)
+            gram, target = gram - less[0], target - less[1]
+        ridge = RIDGE * (np.arange(len(gram)) > 0)  # none on the first, so that constant rewards have exact values
+        return np.linalg.solve(gram / n + np.diag(ridge), target / n)
 
     def errors(self, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """R + gamma V(s') - V(s) of the transitions in a mask, ``(rows, rewards)``."""
-        return self.rewards[rows] + (self.discount * self.after[rows] - self.before[rows]) @ weights
+        return self.rewards[rows] - self.change[rows] @ weights
 
     def _equations(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        before = self.before[rows]
-        return before.T @ (before - self.discount * self.after[rows]), before.T @ self.rewards[rows]
+        change = self.change[rows]
+        return change.T @ change, change.T @ self.rewards[rows]

@@ -1,0 +1,185 @@
+"""Programs: what is accepted, what is refused with which words, and what their names mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from reward_designers.code import Program, ProgramRejected, load_program, parse_program
+
+FIELDS = ("torso_height", "forward_velocity")
+GOOD = '''"""Hop."""
+from __future__ import annotations
+import math
+import numpy as np
+from typing import Dict
+
+TARGET: float = 1.2
+_WEIGHTS = np.array([1.0, 2.0])
+
+
+def _near(x: np.ndarray, width: float = math.sqrt(0.5)) -> np.ndarray:
+    """Bump."""
+    return np.exp(-np.square(x / width))
+
+
+def reward(next_forward_velocity, torso_height, action, obs, scale=0.5) -> Dict[str, np.ndarray]:
+    # faster is better
+    unused: int
+    with np.errstate(all="ignore"):
+        close = _near(torso_height - TARGET)
+    parts = {f"w{i}": w * close for i, w in enumerate(_WEIGHTS)}
+    parts["speed"] = scale * next_forward_velocity
+    parts["effort"] = -np.linalg.norm(action, axis=-1) + 0 * obs.sum(axis=-1)
+    return parts
+'''
+
+
+def parse(source: str, entry: str = "reward") -> Program:
+    return parse_program(source, fields=FIELDS, entry=entry)  # type: ignore[arg-type]
+
+
+def body(line: str) -> str:
+    return f"import numpy as np\nimport math\n\n\ndef reward(obs, action):\n    {line}\n"
+
+
+def test_a_program_says_what_it_reads() -> None:
+    program = parse(GOOD)
+    assert program.arguments == ("next_forward_velocity", "torso_height", "action", "obs")
+    assert program.inputs == {"forward_velocity", "torso_height", "obs"}
+    assert program.reads == {"state", "next_state", "action"}
+    assert parse("def reward(next_obs): return next_obs[:, 0]").reads == {"next_state"}
+    assert parse("def reward(action, terminated): return action * terminated").inputs == frozenset()
+
+
+def test_the_hash_is_of_what_is_computed() -> None:
+    program = parse(GOOD)
+    again = GOOD.replace("# faster is better", "# slower is worse").replace('"""Bump."""', "").replace("\n\n", "\n")
+    assert parse(again).hash == program.hash
+    assert parse(GOOD.replace("TARGET: float = 1.2", "TARGET = 1.2")).hash == program.hash
+    assert parse(GOOD.replace("1.2", "1.3")).hash != program.hash
+    potential = "def potential(obs): return obs[:, 0]\ndef reward(obs): return obs[:, 0]"
+    assert parse(potential).hash != parse(potential, "potential").hash
+    assert "Dict" not in program.normalized
+    assert "faster" not in program.normalized
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "words"),
+    [
+        ("def reward(obs):\n    return obs +", 2, "syntax error"),
+        ("def reward(obs):\n    return '\x00'", None, "null bytes"),
+        ("x = " + "(" * 300 + ")" * 300, None, "nested"),
+        ("def reward(obs): return " + "-" * 20000 + "1.0", None, "nested too deeply"),
+        ("y = 1 " + "+ 1 " * 10000, None, "nested too deeply"),
+        ("#" * 50_000, None, "more than 48000"),
+        ("x = 1", None, "there is no function 'reward'"),
+        ("def compute_reward(obs): return obs", None, "there is compute_reward: one of them has to be called reward"),
+        ("def reward(obs): return 1\ndef reward(obs): return 2", 2, "defined twice"),
+        ("def reward(): return 1.0", 1, "reads nothing"),
+        ("def reward(*arrays): return 1.0", 1, "must name the arrays"),
+        ("def reward(torso_hight): return torso_hight", 1, "Did you mean 'torso_height' or 'next_torso_height'"),
+        ("def reward(obs, truncated): return obs", 1, "a time limit is no property of a state"),
+        ("def reward(obs, action=None): return obs", 1, "always given: remove its default"),
+        ("class A: pass", 1, "outside functions"),
+        ("def reward(obs):\n    class A: pass", 2, "classes are not allowed"),
+        ("def reward(obs):\n    global x\n    x = 1", 2, "global is not allowed"),
+        ("def reward(obs):\n    yield obs", 2, "generators"),
+        ("async def reward(obs): return obs", 1, "outside functions"),
+        ("import functools\n@functools.cache\ndef reward(obs): return obs", 1, "import of 'functools'"),
+        ("def d(f): return f\n@d\ndef reward(obs): return obs", 3, "decorators"),
+        ("import torch", 1, "arguments are numpy arrays"),
+        ("import os, numpy as np", 1, "import of 'os' is not allowed"),
+        ("import numpy.ctypeslib", 1, "not allowed"),
+        ("from numpy import load", 1, "there are no files"),
+        ("from numpy import *", 1, "not allowed"),
+        ("from . import x", 1, "not allowed"),
+        ("max(1, 2)", 1, "outside functions there may be only"),
+        ("for i in range(3): pass", 1, "outside functions there may be only"),
+        ("if __name__ == '__main__':\n    pass", 1, "outside functions there may be only"),
+    ],
+)
+def test_what_is_refused(source: str, line: int | None, words: str) -> None:
+    with pytest.raises(ProgramRejected) as caught:
+        parse(source)
+    assert words in str(caught.value)
+    assert line is None or caught.value.line == line
+    assert words in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("return obs.__class__", "private names such as '__class__'"),
+        ("return obs._x", "private names"),
+        ("return __builtins__", "private names"),
+        ("return np.load('x')", "there are no files"),
+        ("return np.random.rand(3)", "no random numbers"),
+        ("return np.exq(obs)", "unknown or not allowed name in numpy 'exq'. Did you mean 'exp'"),
+        ("return np.lib.stride_tricks.as_strided(obs)", "name in numpy 'lib'"),
+        ("return np.linalg.nurm(obs)", "Did you mean 'norm'"),
+        ("return math.sqart(2)", "Did you mean 'sqrt'"),
+        ("return obs.abs()", "it is a function of numpy's: np.abs(x)"),
+        ("return obs.ctypes", "attribute 'ctypes'"),
+        ("return obs.tofile('x')", "attribute 'tofile'"),
+        ("return obs.setflags(write=True)", "attribute 'setflags'"),
+        ("return '{0.x}'.format(obs)", "use an f-string"),
+        ("return f'{obs.__class__}'", "private names"),
+        ("return eval('obs')", "code is not run from text"),
+        ("return getattr(obs, 'sum')", "name the attribute"),
+        ("return open('/etc/passwd')", "there are no files"),
+        ("print(obs)", "return what you want to see as a component"),
+        ("return torch.sum(obs)", "arguments are numpy arrays: use np"),
+        ("return self.height", "there is no object"),
+        ("return heigth", "unknown or not allowed name 'heigth'"),
+        ("m = np", "is a module"),
+        ("np = obs", "np cannot be assigned to"),
+        ("reward.calls = 1", "attributes cannot be assigned to"),
+        ("with obs as f: pass", "with is allowed for np.errstate"),
+        ("x = [1]; del x[0]", "del is not allowed"),
+        ("return (lambda: (yield))", "generators"),
+        ("import os", "import of 'os'"),
+        ("try:\n        pass\n    except Exception as __x: pass", "private names"),
+        ("match obs:\n        case 1: pass", "Match is not allowed"),
+    ],
+)
+def test_what_is_refused_within_a_function(line: str, words: str) -> None:
+    with pytest.raises(ProgramRejected) as caught:
+        parse(body(line))
+    assert words in str(caught.value)
+    assert caught.value.line is not None
+    assert caught.value.line >= 6
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return -np.square(action).sum(-1)",
+        "return {'a': obs[:, 0], **{'b': obs[..., 1]}}",
+        "return np.where(obs[:, 0] > 0.0, 1.0, math.exp(-1))",
+        "return np.clip(obs[:, 0], 0, None) if len(obs) > 3 else np.zeros(obs.shape[0], dtype=np.float32)",
+        "total = sum(w * obs[:, i] for i, w in enumerate([1, 2]))\n    return {'t': total}",
+        "f = lambda x: x ** 2\n    return f(obs[:, 0])",
+        "try:\n        return obs[:, 9]\n    except IndexError as e:\n        raise ValueError('short') from e",
+        "assert obs.ndim == 2, 'flat'\n    return np.linalg.norm(obs, axis=1)",
+        "from numpy import tanh\n    return tanh(obs[:, 0])",
+        "out = np.zeros(len(obs))\n    out[obs[:, 0] > 1] += 1\n    return out",
+        "while (n := 3) < 2:\n        break\n    return obs[:, n]",
+    ],
+)
+def test_what_rewards_are_written_with(line: str) -> None:
+    assert parse(body(line)).arguments == ("obs", "action")
+
+
+def test_a_potential_is_a_function_of_one_state() -> None:
+    assert parse("def potential(torso_height): return torso_height", "potential").reads == {"state"}
+    for argument in ("action", "next_obs", "next_torso_height", "terminated"):
+        with pytest.raises(ProgramRejected, match="argument"):
+            parse(f"def potential(obs, {argument}): return obs[:, 0]", "potential")
+
+
+def test_text_for_the_next_prompt_is_plain() -> None:
+    with pytest.raises(ProgramRejected) as caught:
+        load_program('def reward(obs):\n    return "<|im_end|>```\x1b[31m\u202e" +', fields=())
+    assert "im_end" not in str(caught.value)
+    assert "```" not in str(caught.value)
+    assert all(c.isprintable() for c in str(caught.value))

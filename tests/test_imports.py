@@ -89,7 +89,7 @@ def test_the_rules_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for module, text in {
         "envs.planted": "def late():\n    from agents import train\n",
         "reward_designers.vlm": "",
-        "reward_designers.vlm.planted": "from ..code import program\nfrom ..base import RewardFn\n",
+        "reward_designers.vlm.planted": "from ..code import invented\nfrom ..base import RewardFn\n",
         "reward_designers.code": "",
         "reward_designers.llm": "",
     }.items():

@@ -240,9 +240,8 @@ class Worker:
             self._send(protocol.SETUP, 0, protocol.pack_json(setup))
             _, text = self._receive(START_TIMEOUT, protocol.READY)
         except ProgramError as error:
-            raise SandboxUnavailable(
-                f"the sandbox's process did not start: {error}. It said: {self._process.said()}"
-            ) from error
+            said = f"; it said: {self._process.said}" if self._process.said else ""
+            raise SandboxUnavailable(f"the sandbox's process did not start: {error}{said}") from error
         protection = Protection.from_report(json.loads(text), self._process.unsealed)
         if not skip:
             protection.require(sandbox)

@@ -104,7 +104,7 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     if len(specs) < 2:
         raise UsageError(f"rewards: only {', '.join(names) or 'none'}; give two or more to compare, such as [env,vlm]")
     if config.reference is None:
-        config.reference = "env" if "env" in names else names[0]
+        config.reference = next((name for name in ("fitness", "env") if name in names), names[0])
     if config.reference not in names:
         raise UsageError(unknown_name("reference", config.reference, names))
     for coverage in parse_coverages(config.coverages or ()):
@@ -113,7 +113,7 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
                 _check_run(part.path, config, task)
     with explained():
         for spec in specs:
-            if spec.kind in ("env", "code", "saved"):  # the others take seconds to make
+            if spec.kind in ("env", "fitness", "code", "saved"):  # the others take seconds to make
                 make(spec, world, task)
     return config, specs
 

@@ -288,8 +288,9 @@ class CompareConfig:
     task: str | None = option(None, "what is wanted in it, such as kneeling; default: the environment's first task")
     rewards: list[str] | None = option(
         None,
-        "what to compare: env, zero, vlm (the task's prompts), 'vlm:PROMPT', my.py:function, package.module:name, "
-        "run:DIR (what that run was trained on), saved.npz; NAME=... names one; default: env and those of the runs",
+        "what to compare: env, fitness (the ground truth), zero, vlm (the task's prompts), 'vlm:PROMPT', "
+        "my.py:function, package.module:name, run:DIR (what that run was trained on), saved.npz; NAME=... names one; "
+        "default: env and those of the runs",
         text=True,
     )
     coverages: list[str] | None = option(
@@ -305,7 +306,9 @@ class CompareConfig:
     )
     methods: list[str] = option(["epic", "erc"], f"distances: {', '.join(METHODS)}  [epic,erc]", text=True)
     reference: str | None = option(
-        None, "name of the reward that stands for the truth; default: env if it is compared, else the first", text=True
+        None,
+        "name of the reward that stands for the truth; default: fitness or env, if they are compared, else the first",
+        text=True,
     )
     discount: float = option(0.99, "per step; what shaping and future rewards count for", least=0, most=1)
     samples: int = option(4096, "transitions per coverage, and as many draws for expectations over them", least=64)

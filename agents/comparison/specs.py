@@ -1,4 +1,4 @@
-"""Rewards by short texts: ``env``, ``zero``, ``vlm:a prompt``, ``my.py:stand``, ``run:runs/a``, ``saved.npz``."""
+"""Rewards by short texts: ``env``, ``fitness``, ``vlm:a prompt``, ``my.py:stand``, ``run:runs/a``, ``saved.npz``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from envs.task import Task
     from reward_designers.base import RewardFn
 
-SHOWN = ("env", "zero", "vlm", "vlm:PROMPT", "my.py:function", "package.module:function", "run:DIR", "saved.npz")
+SHOWN = (
+    "env",
+    "fitness",
+    "zero",
+    "vlm",
+    "vlm:PROMPT",
+    "my.py:function",
+    "package.module:function",
+    "run:DIR",
+    "saved.npz",
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,8 @@ class RewardSpec:
     Attributes:
         name: Names it in the report; no two are the same.
         text: What was asked for, without the name.
-        kind: ``env``, ``zero``, ``vlm``, ``code``, ``run`` or ``saved``.
+        kind: ``env``, ``fitness`` (the ground truth, as if it were a reward: nothing is trained here), ``zero``,
+            ``vlm``, ``code``, ``run`` or ``saved``.
         value: The prompt, import path, directory or file.
     """
 
@@ -73,7 +84,7 @@ def _parse(text: str) -> tuple[RewardSpec, bool]:
     label = re.match(r"\s*([\w][\w .+-]*?)\s*=\s*(.+)$", text)
     name, text = (label[1], label[2].strip()) if label else ("", text.strip())
     kind, _, value = text.partition(":")
-    if text in ("env", "zero"):
+    if text in ("env", "fitness", "zero"):
         spec = RewardSpec(text, text, text)
     elif kind == "vlm":
         spec = RewardSpec("vlm", text, "vlm", value.strip())
@@ -120,7 +131,7 @@ def world_config(config: CompareConfig) -> TrainConfig:
 
 
 def node_of(spec: RewardSpec, task: Task | None) -> Any:
-    """The spec as a reward of a training run's config, if it can be said so; None for saved ones."""
+    """The spec as a reward of a training run's config, if it can be said so; None for others."""
     if spec.kind == "run":
         return RunDir.open(spec.value).read_config().reward
     if spec.kind == "vlm":
@@ -146,6 +157,10 @@ def make(spec: RewardSpec, config: TrainConfig, task: Task | None) -> RewardFn:
 
     if spec.kind == "saved":
         return RewardFn.load(spec.value)
+    if spec.kind == "fitness":
+        if task is None:
+            raise UsageError(f"{config.env.id or config.env.name} has no task of the kit's, so no fitness is known")
+        return task.fitness
     node, folder = node_of(spec, task), Path(spec.value) if spec.kind == "run" else None
     reward = make_reward(replace(config, reward=node), folder)
     if reward is None:

@@ -84,10 +84,11 @@ def test_made_rewards_pay_what_they_say(mine: str):
     config, task = world_config(compare_config("env=CartPole")), envs.find_task("CartPole")
     state = {"pole_angle": np.array([0.1, -0.2])}
     t = Transition(state, np.zeros(2), state, np.zeros(2, bool), np.zeros(2, bool))
-    made = {spec.name: make(spec, config, task) for spec in parse_rewards(["env", "zero", mine])}
+    made = {spec.name: make(spec, config, task) for spec in parse_rewards(["env", "zero", "fitness", mine])}
     assert {name: sum(r(t).values()).tolist() for name, r in made.items()} == {
         "env": [1, 1],
         "zero": [0, 0],
+        "fitness": [1, 1],
         "lean": [0.1, 0.2],
     }
     assert description(made["lean"]) == "Pays for leaning."
@@ -97,6 +98,8 @@ def test_an_environment_without_analytic_reward_is_told():
     config = world_config(compare_config("env.id=Acrobot-v1"))
     with pytest.raises(UsageError, match="Acrobot-v1's own reward is known only as it is paid"):
         make(RewardSpec("env", "env", "env"), config, None)
+    with pytest.raises(UsageError, match="Acrobot-v1 has no task of the kit's, so no fitness is known"):
+        make(RewardSpec("fitness", "fitness", "fitness"), config, None)
 
 
 def test_runs_belong_to_the_reward_that_they_were_trained_on(mine: str, tmp_path: Path):

@@ -173,7 +173,8 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
                 continue
             if f is not None and f.metadata["text"] and not (sweep and "," in value and "path" in bare):
                 several = str(kind(owner, f.name)).startswith("list[str]")
-                value = quote_items(value) if several and not sweep else quote(value)
+                one = not sweep or (value[:1] + value[-1:] == "[]" and "],[" not in value)
+                value = quote_items(value) if several and one else quote(value)
             if owner is not None and f is not None:
                 _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")

@@ -46,7 +46,7 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
         name: As in ``python -m agents.<name>``.
         description: Shown by ``--help``.
         task: Gets an instance of ``command.config`` and the keys that were given. A `UsageError` ends the program
-            without a traceback. In a sweep, ``run_dir`` is the job's own.
+            without a traceback. In a sweep, ``command.folder`` is the job's own.
     """
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
@@ -72,7 +72,7 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
         try:
             config = _typed(node, command)
             if sweeps:
-                config.run_dir = context.runtime.output_dir
+                setattr(config, command.folder, context.runtime.output_dir)
             task(config, frozenset(text.lstrip("+").partition("=")[0] for text in context.overrides.task))
         except UsageError as error:
             if "HYDRA_FULL_ERROR" in os.environ:
@@ -169,16 +169,15 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
             prepared.append(argument)
         else:
             owner, f, prefix = _find(bare, command, chosen, mine)
-            if bare == "run_dir" and sweep:
+            if bare == command.folder and sweep:
                 continue
             if f is not None and f.metadata["text"] and not (sweep and "," in value and "path" in bare):
-                several = str(kind(owner, f.name)).startswith("list[str]")
-                one = not sweep or (value[:1] + value[-1:] == "[]" and "],[" not in value)
-                value = quote_items(value) if several and one else quote(value)
+                one = _is_list(command, bare) and (not sweep or _is_one_list(value))
+                value = quote_items(value) if one else quote(value)
             if owner is not None and f is not None:
                 _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")
-    return [*flags, *HYDRA_SETTINGS, *(_sweep_settings(arguments) if sweep else ()), *prepared]
+    return [*flags, *HYDRA_SETTINGS, *(_sweep_settings(arguments, command) if sweep else ()), *prepared]
 
 
 HYDRA_SETTINGS = (
@@ -191,11 +190,12 @@ HYDRA_SETTINGS = (
 """Hydra's own folders and log files are turned off: a run directory is ours."""
 
 
-def _sweep_settings(arguments: Sequence[str]) -> list[str]:
+def _sweep_settings(arguments: Sequence[str], command: Command) -> list[str]:
     """Where the jobs of a sweep go: a folder each, named by what differs."""
     given = dict(argument.lstrip("+").split("=", 1) for argument in arguments if "=" in argument)
-    root = quote(given["run_dir"]) if "run_dir" in given else "runs/${now:%Y-%m-%d_%H-%M-%S}"
-    swept = {key: value for key, value in given.items() if "," in value or "(" in value}
+    root = quote(given[command.folder]) if command.folder in given else f"{command.root}/${{now:%Y-%m-%d_%H-%M-%S}}"
+    lists = {key for key in given if _is_list(command, key) and _is_one_list(given[key])}
+    swept = {key: value for key, value in given.items() if ("," in value or "(" in value) and key not in lists}
     plain = all(set("/'\"[ ").isdisjoint(value) for value in swept.values())
     fixed = ",".join(key for key in given if key not in swept)
     return [
@@ -205,6 +205,15 @@ def _sweep_settings(arguments: Sequence[str]) -> list[str]:
         else "hydra.sweep.subdir=${hydra.job.num}",
         f"hydra.job.config.override_dirname.exclude_keys=[{fixed}]",
     ]
+
+
+def _is_list(command: Command, key: str) -> bool:
+    """Whether an option of the command itself holds texts."""
+    return key in options(command.config) and str(kind(command.config, key)).startswith("list[str]")
+
+
+def _is_one_list(value: str) -> bool:
+    return value[:1] + value[-1:] == "[]" and "],[" not in value
 
 
 def _check_type(key: str, value: str, config: Any, name: str, sweep: bool) -> None:

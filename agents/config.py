@@ -328,11 +328,21 @@ class CompareConfig:
 
 @dataclass
 class Command:
-    """A command's options: its typed config, and its groups with their named choices."""
+    """A command's options: its typed config, and its groups with their named choices.
+
+    Attributes:
+        config: The class.
+        groups: Choices by group and name.
+        defaults: The name of each group's default.
+        folder: The option that says where results go; in a sweep each job has its own.
+        root: Where such folders are by default.
+    """
 
     config: type
     groups: dict[str, dict[str, Any]]
     defaults: dict[str, str]
+    folder: str = "run_dir"
+    root: str = "runs"
 
 
 def _by_name(*configs: Any) -> dict[str, Any]:
@@ -349,7 +359,13 @@ TRAIN = Command(
     {"env": "Humanoid", "reward": "env", "algo": "ppo"},
 )
 EVALUATE = Command(EvaluateConfig, {}, {})
-COMPARE = Command(CompareConfig, {"env": {name: EnvConfig(name=name) for name in ENVS}}, {"env": "Humanoid"})
+COMPARE = Command(
+    CompareConfig,
+    {"env": {name: EnvConfig(name=name) for name in ENVS}},
+    {"env": "Humanoid"},
+    folder="output",
+    root="comparisons",
+)
 
 
 def options(config: Any) -> dict[str, Field[Any]]:

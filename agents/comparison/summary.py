@@ -12,9 +12,11 @@ def summary(report: Mapping[str, Any]) -> str:
     reference = report["reference"]
     pairs = [*report["distances"], *({"method": r["measure"], **r} for r in report["returns"])]
     methods = [*(m["name"] for m in report["methods"]), "erc"]
-    method = next((m for m in methods if any(p["value"] is not None for p in pairs if _concerns(p, m, reference))), "")
+    method = next(
+        (m for m in methods if any(p["value"] is not None for p in pairs if _concerns(p, m, reference))), methods[0]
+    )
     columns = list(dict.fromkeys(p["coverage"] for p in pairs if p["method"] == method))
-    header = [f"{method.upper()} to {reference}" if method else "reward", *columns]
+    header = [f"{method.upper()} to {reference}", *columns]
     policies = {p["reward"]: p for p in report["policies"]}
     header += ["fitness", "regret"] if policies else []
     rows = []

@@ -14,7 +14,7 @@ from reward_designers.base import RewardError, RewardFn
 from reward_designers.distances import (
     Coverage,
     Distance,
-    EpicMatrix,
+    DistanceMatrix,
     Simulator,
     UnsupportedRewardError,
     dard_matrix,
@@ -119,7 +119,7 @@ def dard_distances(
     options: dict[str, Any] = {"discount": discount}
     options |= {"n_transitions": min(samples, DARD_TRANSITIONS), "n_actions": DARD_ACTIONS}
 
-    def matrix(some: Mapping[str, RewardFn]) -> EpicMatrix:
+    def matrix(some: Mapping[str, RewardFn]) -> DistanceMatrix:
         t = coverage.transitions
         settings: dict[str, Any] = {"simulator": simulator, "seed": seed, "progress": progress}
         return dard_matrix(some, transitions=t, episodes=coverage.episode, **options, **settings)
@@ -152,7 +152,7 @@ def starc_distances(
         raise ValueError("STARC fits values to the state's numbers, and there are none here but pictures or text")
     options: dict[str, Any] = {"discount": discount, "n_transitions": samples, "features": list(features)}
 
-    def matrix(some: Mapping[str, RewardFn]) -> EpicMatrix:
+    def matrix(some: Mapping[str, RewardFn]) -> DistanceMatrix:
         encoded = coverage.encoded(some.values()).transitions
         return starc_matrix(some, transitions=encoded, episodes=coverage.episode, seed=seed, **options)
 
@@ -161,7 +161,7 @@ def starc_distances(
 
 def _of_matrix(
     method: str,
-    matrix: Callable[[Mapping[str, RewardFn]], EpicMatrix],
+    matrix: Callable[[Mapping[str, RewardFn]], DistanceMatrix],
     rewards: Mapping[str, RewardFn],
     parameters: Mapping[str, Any],
 ) -> Found:

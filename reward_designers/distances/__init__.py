@@ -7,7 +7,8 @@ from reward_designers.distances import tabular
 from reward_designers.distances.coverage import Coverage, CoverageError, concatenate, mixture
 from reward_designers.distances.dard import dard, dard_matrix
 from reward_designers.distances.distance import DegenerateRewardError, Distance, UnsupportedRewardError
-from reward_designers.distances.epic import EpicMatrix, epic, epic_from_samples, epic_matrix
+from reward_designers.distances.epic import epic, epic_from_samples, epic_matrix
+from reward_designers.distances.matrix import DistanceMatrix
 from reward_designers.distances.rankings import kendall_tau, trajectory_alignment
 from reward_designers.distances.returns import episode_returns, erc, spearman, step_rewards, trajectory_pearson
 from reward_designers.distances.simulator import Simulator
@@ -18,7 +19,7 @@ __all__ = [
     "CoverageError",
     "DegenerateRewardError",
     "Distance",
-    "EpicMatrix",
+    "DistanceMatrix",
     "Simulator",
     "UnsupportedRewardError",
     "concatenate",

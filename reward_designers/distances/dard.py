@@ -30,8 +30,8 @@ import numpy as np
 from reward_designers.base import RewardError, RewardFn, State, Transition, as_reward, encode, unknown_name
 from reward_designers.distances.canonical import Canonical, Evaluator, require_markov
 from reward_designers.distances.distance import Distance
-from reward_designers.distances.epic import EpicMatrix, named_rewards
 from reward_designers.distances.jackknife import distances
+from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
 from reward_designers.transforms import Scaled, Sum
@@ -102,7 +102,7 @@ def dard_matrix(
     confidence: float = 0.95,
     memory_mb: float = 64.0,
     progress: Callable[[int, int], object] | None = None,
-) -> EpicMatrix:
+) -> DistanceMatrix:
     """The DARD distances of all pairs of rewards; everything is simulated once, each reward (and term) evaluated once.
 
     Args:
@@ -137,7 +137,7 @@ def dard_matrix(
         else {}
         for part in (False, True)
     )
-    return EpicMatrix(names, full, half)
+    return DistanceMatrix(names, full, half)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,14 +15,14 @@ therefore seen as shaping, at terminal states too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import RewardFn, State, Transition, as_reward, unknown_name
+from reward_designers.base import RewardFn, State, Transition, as_reward
 from reward_designers.distances.canonical import Canonicalizer, Structure, require_markov
 from reward_designers.distances.distance import Distance
 from reward_designers.distances.jackknife import distances
+from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import Samples, draw, given
 
 
@@ -116,31 +116,6 @@ def epic_from_samples(
     return _pair(fn_a, fn_b, samples, discount, confidence, structure, memory_mb)
 
 
-@dataclass(frozen=True, eq=False)
-class EpicMatrix:
-    """The distances of all pairs of some rewards: ``matrix["env", "mine"]``, in either order.
-
-    Attributes:
-        names: Of the rewards.
-        distances: By pair of names, in their order.
-        half: The same from half of the transitions and draws; if these are far from `distances`, more are needed.
-            Empty if there are fewer than four groups (episodes) to take half of.
-    """
-
-    names: tuple[str, ...]
-    distances: Mapping[tuple[str, str], Distance]
-    half: Mapping[tuple[str, str], Distance]
-
-    def __getitem__(self, pair: tuple[str, str]) -> Distance:
-        for name in pair:
-            if name not in self.names:
-                raise KeyError(unknown_name("reward", name, self.names))
-        found = self.distances.get(pair) or self.distances.get((pair[1], pair[0]))
-        if found is None:
-            raise KeyError(f"a distance is that of two rewards, got {pair[0]!r} twice")
-        return found
-
-
 def epic_matrix(
     rewards: Mapping[str, RewardFn] | Sequence[RewardFn],
     *,
@@ -157,7 +132,7 @@ def epic_matrix(
     structure: Structure = "auto",
     memory_mb: float = 64.0,
     progress: Callable[[str], object] | None = None,
-) -> EpicMatrix:
+) -> DistanceMatrix:
     """The EPIC distances of all pairs of rewards, on the same samples, with each reward (and term) evaluated once.
 
     Args:
@@ -205,7 +180,7 @@ def epic_matrix(
         else {}
         for part in (False, True)
     )
-    return EpicMatrix(names, full, half)
+    return DistanceMatrix(names, full, half)
 
 
 def _pair(
@@ -223,24 +198,3 @@ def _pair(
     canonicalize = Canonicalizer(samples, discount, structure, memory_mb)
     names = (a.name, b.name) if a.name != b.name else ("fn_a", "fn_b")
     return distances(names, (canonicalize(a), canonicalize(b)), samples, confidence=confidence)[0, 1]
-
-
-def named_rewards(rewards: Mapping[str, RewardFn] | Sequence[RewardFn]) -> dict[str, RewardFn]:
-    """Rewards by name, at least two.
-
-    Raises:
-        ValueError: There are fewer, or several in a sequence have the same name.
-    """
-    if isinstance(rewards, Mapping):
-        named = {name: as_reward(reward) for name, reward in rewards.items()}
-    else:
-        made = [as_reward(reward) for reward in rewards]
-        named = {reward.name: reward for reward in made}
-        if len(named) < len(made):
-            raise ValueError(
-                f"several rewards have the same name ({', '.join(reward.name for reward in made)}): give names, "
-                "as in {'first': a, 'second': b}"
-            )
-    if len(named) < 2:
-        raise ValueError(f"a comparison needs at least two rewards, got {len(named)}")
-    return named

@@ -32,8 +32,8 @@ import numpy as np
 from reward_designers.base import RewardFn, Transition, as_reward, encode, evaluate, total
 from reward_designers.distances.canonical import Evaluator, require_markov
 from reward_designers.distances.distance import Distance
-from reward_designers.distances.epic import EpicMatrix, named_rewards
 from reward_designers.distances.jackknife import interval
+from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
 from reward_designers.distances.values import StateFeatures, Values
@@ -118,7 +118,7 @@ def starc_matrix(
     seed: int = 0,
     confidence: float = 0.95,
     memory_mb: float = 64.0,
-) -> EpicMatrix:
+) -> DistanceMatrix:
     """The STARC distances of all pairs of rewards, on the same transitions and features.
 
     Args:
@@ -148,7 +148,7 @@ def starc_matrix(
         memory_mb=memory_mb,
     )
     half = fits.half().distances(confidence) if fits.groups >= 2 * FOLDS else {}
-    return EpicMatrix(tuple(named), fits.distances(confidence), half)
+    return DistanceMatrix(tuple(named), fits.distances(confidence), half)
 
 
 @dataclass(frozen=True, eq=False)

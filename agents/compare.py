@@ -12,12 +12,13 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
 from agents.build import find_task
 from agents.cli import UsageError
-from agents.comparison.coverages import parse_coverages
+from agents.comparison.coverages import CoverageSpec, parse_coverages, policy_of
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
 from agents.config import COMPARE, METHODS, CompareConfig
@@ -57,18 +58,22 @@ def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[
                 f"{', '.join(sorted(extra))} cannot change when a comparison is resumed: it goes on as "
                 f"{config.resume}/comparison.json says. Only device may be given."
             )
-        folder, option = ComparisonDir.open(config.resume), "resume"
+        folder = ComparisonDir.open(config.resume)
     else:
         config, specs = check(config, given)
         name = (config.env.id or config.env.name or "").replace("/", "-")
-        folder, option = ComparisonDir.create(config.output, name), "output"
-    with locked(folder.path, option):
+        folder = ComparisonDir.create(config.output, name)
+    with locked(folder.path, "output"):
         if config.resume is None:
             folder.write_about(config, specs)
         about, saved, specs = folder.read_about()
         if "device" in given:
             saved.device = config.device
-        return _run(saved, folder, about, specs)
+        try:
+            return _run(saved, folder, about, specs)
+        except UsageError:
+            folder.discard_unused()
+            raise
 
 
 def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, list[RewardSpec]]:
@@ -96,6 +101,7 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     task = find_task(config.env.id or config.env.name or "", config.task)
     for path in config.runs:
         _check_run(path, config, task)
+        policy_of(CoverageSpec("", "own", path))
     if config.rewards is None and not config.runs:
         raise UsageError("rewards= is needed, such as rewards=[env,my.py:stand]; or runs=[DIR,...], to compare theirs")
     specs = parse_rewards(["env"] if config.rewards is None else config.rewards)
@@ -107,10 +113,13 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
         config.reference = next((name for name in ("fitness", "env") if name in names), names[0])
     if config.reference not in names:
         raise UsageError(unknown_name("reference", config.reference, names))
-    for coverage in parse_coverages(config.coverages or ()):
-        for part in (coverage, *coverage.parts):
-            if part.path and part.kind != "file":
-                _check_run(part.path, config, task)
+    if config.coverages is not None:
+        asked = list(zip(config.coverages, parse_coverages(config.coverages), strict=True))
+        for _, coverage in asked:
+            if coverage.path and coverage.kind != "file":
+                _check_run(coverage.path, config, task)
+                policy_of(coverage)
+        config.coverages = [text.replace(c.path, str(Path(c.path).resolve())) if c.path else text for text, c in asked]
     with explained():
         for spec in specs:
             if spec.kind in ("env", "fitness", "code", "saved"):  # the others take seconds to make
@@ -141,6 +150,7 @@ def _run(
     from agents.comparison.session import Session
     from agents.comparison.summary import summary
     from envs.gl import GLError
+    from reward_designers.base import RewardError
     from reward_designers.distances.coverage import CoverageError
 
     quiet_warnings()
@@ -148,8 +158,8 @@ def _run(
     try:
         report, interrupted = Session(config, folder, about, specs).run()
         write_report(folder.path)
-    except (CoverageError, GLError, OSError) as error:
-        raise UsageError(f"{error}\nwhat was computed until then is kept: go on with resume={folder.path}") from error
+    except (RewardError, CoverageError, GLError, OSError) as error:
+        raise UsageError(f"{error}\nwhat was computed until then is kept: resume={folder.path} goes on") from error
     print(summary(report))
     print(f"written to {folder.path}", file=sys.stderr)
     if interrupted:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.comparison import flags
-from agents.comparison.coverages import CoverageSpec
+from agents.comparison.coverages import CoverageSpec, leaves
 from agents.comparison.measures import convergence
 from agents.comparison.regret import regret, summarize
 from agents.comparison.specs import RewardSpec
@@ -19,7 +19,7 @@ from agents.config import CompareConfig
 RANKING_ONLY = ("starc",)
 RANGES = {"starc": [0, 2]}
 Results = Mapping[str, Any]
-Runs = Mapping[str, tuple[str, flags.Curve | None]]
+Owners = Mapping[str, str | None]
 
 
 def assemble(
@@ -27,7 +27,8 @@ def assemble(
     config: CompareConfig,
     specs: Sequence[RewardSpec],
     coverages: Sequence[CoverageSpec],
-    runs: Runs,
+    owners: Owners,
+    curves: Mapping[str, flags.Curve],
     results: Results,
 ) -> dict[str, Any]:
     """The report.
@@ -37,7 +38,8 @@ def assemble(
         config: What was asked for.
         specs: The rewards.
         coverages: The coverages.
-        runs: The name of the reward that each run was trained on, and how training went.
+        owners: The name of the reward that each run was trained on, of `config.runs` and of coverages.
+        curves: How training went, by run.
         results: Those of the finished stages, by name.
     """
     names = [c.name for c in coverages]
@@ -50,7 +52,7 @@ def assemble(
     returns = [{"coverage": c, **pair} for c in names for pair in results.get(f"returns {c}", ())]
     returns += [{"coverage": "policies", **pair} for pair in results.get("policies", ())]
     rewards = [_reward(spec, names, results) for spec in specs]
-    policies = _policies(config, specs, runs, results)
+    policies = _policies(config, specs, owners, results)
     env = config.env.id or config.env.name
     hashes = {c: results[f"coverage {c}"]["hash"] for c in names if f"coverage {c}" in results}
     return {
@@ -79,7 +81,7 @@ def assemble(
         "components": [{"coverage": c, **part} for c in names for part in results.get(f"components {c}", ())],
         "trajectory": results.get("trajectory"),
         "returns": returns,
-        "flags": _flags(config, rewards, coverages, runs, distances, results),
+        "flags": _flags(config, rewards, coverages, owners, curves, distances, results),
         "policies": policies,
         "reproduce": {
             "command": about["command"],
@@ -125,7 +127,7 @@ def _coverage(name: str, results: Results) -> dict[str, Any]:
         "transitions": stage["transitions"],
         "episodes": stage["episodes"],
         "hash": stage["hash"],
-        "file": about.get("file"),
+        "file": about.get("path") or None,
         "fitness": fitness and {end: fitness[end] for end in ("mean", "low", "high")},
     }
 
@@ -141,11 +143,14 @@ def _methods(config: CompareConfig, coverages: Sequence[str], results: Results) 
     return found
 
 
-def _policies(config: CompareConfig, specs: Sequence[RewardSpec], runs: Runs, results: Results) -> list[dict[str, Any]]:
+def _policies(
+    config: CompareConfig, specs: Sequence[RewardSpec], owners: Owners, results: Results
+) -> list[dict[str, Any]]:
     """What the policies trained on each reward are worth; needs the stages of all policies."""
+    runs = config.runs or []
     if not runs or any(f"policy {policy}" not in results for policy in ("random", *runs)):
         return []
-    trained = {s.name: [run for run, (reward, _) in runs.items() if reward == s.name] for s in specs}
+    trained = {s.name: [run for run in runs if owners[run] == s.name] for s in specs}
 
     def returns(run: str, reward: str | None) -> np.ndarray | None:
         values = results[f"policy {run}"]["returns"].get(reward)
@@ -177,7 +182,8 @@ def _flags(
     config: CompareConfig,
     rewards: Sequence[Mapping[str, Any]],
     coverages: Sequence[CoverageSpec],
-    runs: Runs,
+    owners: Owners,
+    curves: Mapping[str, flags.Curve],
     distances: Sequence[Mapping[str, Any]],
     results: Results,
 ) -> list[flags.Flag]:
@@ -187,17 +193,11 @@ def _flags(
     played = [results[f"episodes {c}"] for c in names if f"episodes {c}" in results]
     for reward in rewards:
         name = reward["name"]
-        mine = [run for run, (trained, _) in runs.items() if trained == name]
-        curves = [curve for run in mine if (curve := runs[run][1]) is not None]
-        found += flags.over_optimized(name, curves)
-        own = [c.name for c in coverages if c.kind != "expert" and set(mine) & {c.path, *(p.path for p in c.parts)}]
-        own = [c for c in own if c != "mixture"]
-        for method in config.methods[:1]:
-            to_reference = {
-                d["coverage"]: d
-                for d in distances
-                if d["method"] == method and {d["a"], d["b"]} == {name, config.reference}
-            }
+        found += flags.over_optimized(name, [curve for run, curve in curves.items() if owners[run] == name])
+        own = [c.name for c in coverages if all(owners.get(leaf.path) == name for leaf in leaves(c))]
+        for method in [m for m in config.methods if m != "erc"][:1]:
+            both = {name, config.reference}
+            to_reference = {d["coverage"]: d for d in distances if d["method"] == method and {d["a"], d["b"]} == both}
             found += flags.coverage_gap(name, to_reference, own)
         evaluated = [c for c in names if f"epic {c}" in results]
         differ = any(np.ptp(p["returns"].get(name, [0.0])) > 0 for p in played)

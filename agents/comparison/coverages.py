@@ -86,6 +86,11 @@ def _parse(text: str) -> CoverageSpec:
     return CoverageSpec(name, kind, path, noise)
 
 
+def leaves(spec: CoverageSpec) -> list[CoverageSpec]:
+    """What a mixture is made of, whatever is mixed in that; else the coverage itself."""
+    return [leaf for part in spec.parts for leaf in leaves(part)] if spec.parts else [spec]
+
+
 def describe(spec: CoverageSpec) -> str:
     """One line for a report: whose transitions these are."""
     if spec.kind in ("expert", "own", "noised"):

@@ -18,6 +18,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -126,6 +127,17 @@ class ComparisonDir:
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{self.about} is damaged: {error}") from error
         return about, config, self._found(specs)
+
+    def discard_unused(self) -> None:
+        """Remove a directory in which no transitions have been collected, unless there is something else in it."""
+        if any(file.stem != "rewards" for file in self.stages.iterdir()):
+            return
+        for part in (self.rewards, self.coverages, self.stages):
+            shutil.rmtree(part, ignore_errors=True)
+        for file in (self.about, self.report, self.distances, self.path / "lock"):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
 
     def _with_copy(self, spec: RewardSpec) -> RewardSpec:
         place, _, function = spec.value.rpartition(":")

@@ -23,6 +23,7 @@ from reward_designers.distances import (
     kendall_tau,
     spearman,
     starc_matrix,
+    trajectory_pearson,
 )
 from reward_designers.distances.canonical import Canonical, Canonicalizer, require_markov
 from reward_designers.distances.samples import draw
@@ -208,6 +209,19 @@ def convergence(found: Mapping[str, Any]) -> list[Pair]:
     return [
         {"a": pair["a"], "b": pair["b"], "half": _distance(pair), "full": _distance(full[pair["a"], pair["b"]])}
         for pair in found["half"]
+    ]
+
+
+def step_measures(steps: Mapping[str, Sequence[np.ndarray]], seed: int) -> list[Pair]:
+    """How alike rewards pay along episodes, nothing taken out of them: StateFactory's measure.
+
+    Args:
+        steps: For each reward and episode, ``(steps,)``.
+        seed: Of the bootstrap.
+    """
+    return [
+        {"measure": "trajectory_pearson", "a": a, "b": b, **trajectory_pearson(steps[a], steps[b], seed=seed).to_json()}
+        for a, b in combinations(steps, 2)
     ]
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from agents.build import make_env
 from agents.cli import UsageError
 from agents.comparison import flags
 from agents.comparison.assemble import assemble
-from agents.comparison.collect import World, collect, film, play
+from agents.comparison.collect import Film, World, collect, film, play
 from agents.comparison.components import components
-from agents.comparison.coverages import POLICIES, CoverageSpec, parse_coverages
+from agents.comparison.coverages import POLICIES, CoverageSpec, leaves, parse_coverages
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.measures import (
     Found,
@@ -30,40 +27,21 @@ from agents.comparison.measures import (
     episode_measures,
     policy_measures,
     starc_distances,
+    step_measures,
 )
+from agents.comparison.plan import Part, Progress, interruptible
 from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
 from agents.config import CompareConfig
 from agents.runs import RunDir, read_progress, replacing
 from agents.train import explained, located
 from envs import ReplaceReward, task_of
+from envs.gl import GLError
 from envs.simulator import make_simulator
 from reward_designers.base import RewardError, RewardFn
-from reward_designers.distances import Coverage, Simulator
-from reward_designers.distances.returns import episode_returns, step_rewards
+from reward_designers.distances import Coverage, Simulator, step_rewards
 
 RANDOM = CoverageSpec("random", "random")
 STEP = "time/total_timesteps"
-BAR: dict[str, Any] = {
-    "file": sys.stderr,
-    "bar_format": "{desc:<28.28} {percentage:3.0f}%|{bar}| {elapsed} < {remaining}",
-    "mininterval": 0.3,
-    "dynamic_ncols": True,
-}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the work.
-
-    Attributes:
-        name: Of its result.
-        compute: Makes the result, which JSON can hold.
-        weight: Its share of the progress bar; about the seconds it takes for a small comparison.
-    """
-
-    name: str
-    compute: Callable[[], Any]
-    weight: float = 1.0
 
 
 class Session:
@@ -80,80 +58,77 @@ class Session:
         self, config: CompareConfig, folder: ComparisonDir, about: Mapping[str, Any], specs: Sequence[RewardSpec]
     ):
         self.config, self.folder, self.about, self.specs = config, folder, about, list(specs)
+        self.runs = list(config.runs or ())
         self.results: dict[str, Any] = {}
-        self.coverages: list[CoverageSpec] = []
-        self.runs: dict[str, str] = {}
+        self.train_config = world_config(config)
+        with closing(make_env(self.train_config)) as env:
+            self.task = task_of(env)
+        self.coverages = self._coverage_specs()
+        # Whose policy is whose: the reward that each run was trained on; None if it is not compared.
+        paths = [leaf.path for c in self.coverages for leaf in leaves(c) if leaf.kind in ("expert", "own", "noised")]
+        self.owners = {path: reward_of(path, self.specs, self.task) for path in dict.fromkeys([*self.runs, *paths])}
         self._rewards: dict[str, RewardFn] = {}
         self._collected: dict[str, Coverage] = {}
 
     def run(self) -> tuple[dict[str, Any], bool]:
-        """All stages, or those until Ctrl-C or SIGTERM; then the report.
+        """All stages, or those until Ctrl-C or SIGTERM.
 
         Returns:
             What ``report.json`` has, and whether the work was interrupted.
         """
-        self.train_config = world_config(self.config)
-        env = make_env(self.train_config)
-        self.task = task_of(env)
-        env.close()
-        self.runs = {run: self._trained_reward(run) for run in self.config.runs or ()}
-        self.coverages = self._coverage_specs()
-        stages = self._stages()
+        parts = self._plan()
+        self._progress = Progress(parts)
         interrupted = True
-        with interruptible(), tqdm(total=sum(s.weight for s in stages), **BAR) as bar:
+        with interruptible(), closing(self._progress):
             try:
-                for stage in stages:
-                    bar.set_description_str(stage.name)
-                    self._bar, self._before, self._weight = bar, bar.n, stage.weight
-                    self.results[stage.name] = self.folder.stage(stage.name, stage.compute)
-                    self._progress(1, 1)
+                for part in parts:
+                    self._progress.begin(part)
+                    self.results[part.name] = self.folder.stage(part.name, part.compute)
                     self._report("partial")
+                self._progress(1, 1)
                 interrupted = False
             except KeyboardInterrupt:
-                bar.set_description_str("interrupted")
-        report = self._report("partial" if interrupted else "complete")
-        return report, interrupted
+                pass
+        return self._report("partial" if interrupted else "complete"), interrupted
 
     # What is to be done
 
-    def _stages(self) -> list[Stage]:
+    def _plan(self) -> list[Part]:
         config, names = self.config, [c.name for c in self.coverages]
         by_name = {c.name: c for c in self.coverages}
         played = [name for name in names if by_name[name].kind != "iid"]
         recombining = [method for method in config.methods if method != "erc"]
-        stages = [Stage("rewards", self._try_rewards, 2)]
-        stages += [Stage(f"coverage {c}", partial(self._evaluate, by_name[c]), 4) for c in names]
+        recorded = partial(self._play, discount=config.discount, along=True)
+        parts = [Part("rewards", self._try_rewards, 2)]
+        parts += [Part(f"coverage {c}", partial(self._evaluate, by_name[c]), 4) for c in names]
         if "erc" in config.methods:
-            stages += [Stage(f"episodes {c}", partial(self._play, by_name[c], config.discount), 4) for c in played]
+            parts += [Part(f"episodes {c}", partial(recorded, by_name[c]), 4) for c in played]
         if self.runs:
-            specs = {"random": RANDOM, **{run: CoverageSpec(Path(run).name, "own", run) for run in self.runs}}
-            stages += [Stage(f"policy {p}", partial(self._play, spec, 1.0), 4) for p, spec in specs.items()]
-            stages += [Stage("policies", self._policy_measures)]
+            judged = partial(self._play, discount=1.0, along=False)
+            policies = {"random": RANDOM, **{run: CoverageSpec(Path(run).name, "own", run) for run in self.runs}}
+            parts += [Part(f"policy {name}", partial(judged, policy), 4) for name, policy in policies.items()]
+            parts += [Part("policies", self._policy_measures)]
         for method in recombining:
-            stages += [Stage(f"{method} {c}", partial(self._distances, method, c), 4) for c in names]
+            parts += [Part(f"{method} {c}", partial(self._distances, method, c), 4) for c in names]
         if "erc" in config.methods:
-            stages += [Stage(f"returns {c}", partial(self._episode_measures, c)) for c in played]
+            parts += [Part(f"returns {c}", partial(self._episode_measures, c)) for c in played]
         if "epic" in config.methods:
-            stages += [Stage(f"components {c}", partial(self._components, c), 2) for c in names]
-        return [*stages, Stage("trajectory", self._trajectory, 4)]
+            parts += [Part(f"components {c}", partial(self._components, c), 2) for c in names]
+        return [*parts, Part("trajectory", self._trajectory, 4)]
 
     def _coverage_specs(self) -> list[CoverageSpec]:
         if self.config.coverages is not None:
             return parse_coverages(self.config.coverages)
-        own = []
-        for reward in dict.fromkeys(self.runs.values()):
-            runs = [CoverageSpec(Path(run).name, "own", run) for run, trained in self.runs.items() if trained == reward]
-            name = f"{reward}'s policy"
-            own.append(
-                replace(runs[0], name=name) if len(runs) == 1 else CoverageSpec(name, "mixture", parts=tuple(runs))
-            )
+        trained: dict[str, list[CoverageSpec]] = {}
+        for run in self.runs:
+            name = reward_of(run, self.specs, self.task)
+            trained.setdefault(f"{name}'s policy", []).append(CoverageSpec(Path(run).name, "own", run))
+        own = [
+            replace(runs[0], name=name) if len(runs) == 1 else CoverageSpec(name, "mixture", parts=tuple(runs))
+            for name, runs in trained.items()
+        ]
         mixture = [CoverageSpec("mixture", "mixture", parts=(RANDOM, *own))] if own else []
         return [RANDOM, *own, *mixture]
-
-    def _trained_reward(self, run: str) -> str:
-        name = reward_of(run, self.specs, self.task)
-        assert name is not None  # `check` added those that were missing
-        return name
 
     # Rewards
 
@@ -161,10 +136,12 @@ class Session:
     def rewards(self) -> dict[str, RewardFn]:
         """The rewards by name, without those that have failed."""
         failed = self.errors
-        for spec in self.specs:
-            if spec.name not in self._rewards and spec.name not in failed:
-                self._rewards[spec.name] = make(spec, self.train_config, self.task)
-        return {spec.name: self._rewards[spec.name] for spec in self.specs if spec.name not in failed}
+        return {spec.name: self._reward(spec) for spec in self.specs if spec.name not in failed}
+
+    def _reward(self, spec: RewardSpec) -> RewardFn:
+        if spec.name not in self._rewards:
+            self._rewards[spec.name] = make(spec, self.train_config, self.task)
+        return self._rewards[spec.name]
 
     @property
     def errors(self) -> dict[str, str]:
@@ -184,11 +161,10 @@ class Session:
             about: dict[str, Any] = {"spec": spec.text, "description": "", "reads": [], "inputs": [], "markov": True}
             try:
                 with explained():
-                    reward = make(spec, self.train_config, self.task)
+                    reward = self._reward(spec)
                     about |= {"description": description(reward), "reads": reward.reads, "inputs": reward.inputs}
                     about |= {"markov": reward.markov}
                     self._try_steps(reward)
-                self._rewards[spec.name] = reward
                 about["error"] = None
             except UsageError as error:
                 about["error"] = str(error)
@@ -196,17 +172,13 @@ class Session:
         return found
 
     def _try_steps(self, reward: RewardFn, steps: int = 8) -> None:
-        env = make_env(self.train_config)
-        try:
-            env = ReplaceReward(env, reward, render=self.render)
+        with closing(ReplaceReward(make_env(self.train_config), reward, render=self.render)) as env:
             env.action_space.seed(self.config.seed)
             env.reset(seed=self.config.seed)
             for _ in range(steps):
                 *_, terminated, truncated, _ = env.step(env.action_space.sample())
                 if terminated or truncated:
                     env.reset()
-        finally:
-            env.close()
 
     # Transitions
 
@@ -215,7 +187,8 @@ class Session:
         """What coverages are collected in, with what the rewards read."""
         config = self.config
         name = config.env.id or config.env.name or ""
-        rewards = list(self.rewards.values())
+        tried = self.results["rewards"]  # those that fail later are collected for all the same: what is kept is found
+        rewards = [self._reward(spec) for spec in self.specs if tried[spec.name]["error"] is None]
         return World(name, rewards, config.task, config.env.kwargs, self.render)
 
     @property
@@ -247,28 +220,32 @@ class Session:
                 continue
             for look in (flags.against_fitness, flags.in_failures, flags.in_cycles):
                 found += look(name, values, steps, self.config.seed)
-        about: dict[str, Any] = {
-            "name": spec.name,
-            "transitions": len(coverage),
-            "episodes": len(np.unique(coverage.episode)),
-        }
-        return about | {"about": coverage.about, "hash": coverage.content_hash, "errors": errors, "flags": found}
+        about = {"transitions": len(coverage), "episodes": len(coverage.episodes), "hash": coverage.content_hash}
+        return {**about, "about": coverage.about, "errors": errors, "flags": found}
 
-    def _play(self, spec: CoverageSpec, discount: float) -> dict[str, Any]:
-        """The returns of whole episodes under each reward, and their fitness."""
+    def _play(self, spec: CoverageSpec, discount: float, along: bool) -> dict[str, Any]:
+        """The returns of whole episodes under each reward, and their fitness.
+
+        Args:
+            spec: Who plays.
+            discount: Of the returns.
+            along: Compare the rewards step by step too.
+        """
         options: dict[str, Any] = {"cache": self.folder.coverages, "progress": self._progress}
         played = play(spec, self.world, episodes=self.config.episodes, seed=self.config.seed, **options)
-        returns, errors = {}, {}
+        steps, errors = {}, {}
         for name, reward in self.rewards.items():
             try:
-                returns[name] = episode_returns(reward, played, discount=discount)
+                paid = step_rewards(reward, played)
+                steps[name] = [paid[rows] for rows in played.episodes]
             except RewardError as error:
                 errors[name] = located(error)
-        fitness, steps = None, played.measures.get("fitness")
-        if self.task is not None and steps is not None:
-            fitness = [steps[rows].sum() / self.task.max_episode_steps for rows in played.episodes]
-        lengths = [rows.stop - rows.start for rows in played.episodes]
-        return {"returns": returns, "fitness": fitness, "lengths": lengths, "errors": errors}
+        fitness, each = None, played.measures.get("fitness")
+        if self.task is not None and each is not None:
+            fitness = [each[rows].sum() / self.task.max_episode_steps for rows in played.episodes]
+        returns = {name: [paid @ discount ** np.arange(len(paid)) for paid in many] for name, many in steps.items()}
+        pairs = step_measures(steps, self.config.seed) if along else []
+        return {"returns": returns, "fitness": fitness, "along": pairs, "errors": errors}
 
     # Distances
 
@@ -297,7 +274,8 @@ class Session:
 
     def _episode_measures(self, coverage: str) -> list[dict[str, Any]]:
         returns = self.results[f"episodes {coverage}"]["returns"]
-        return episode_measures({name: returns[name] for name in self.rewards}, self.config.seed)
+        along = self.results[f"episodes {coverage}"]["along"]
+        return along + episode_measures({name: returns[name] for name in self.rewards}, self.config.seed)
 
     def _policy_measures(self) -> list[dict[str, Any]]:
         played = [self.results[f"policy {policy}"]["returns"] for policy in ("random", *self.runs)]
@@ -311,10 +289,10 @@ class Session:
         if not policies:
             return None
         goal = self.config.reference
-        reference = [CoverageSpec(f"{goal}'s policy", "own", run) for run, name in self.runs.items() if name == goal]
+        reference = [CoverageSpec(f"{goal}'s policy", "own", run) for run in self.runs if self.owners[run] == goal]
         best = {"expert": 0, "own": 1, "noised": 2, "random": 3}
         spec = [*reference, *sorted(policies, key=lambda policy: best[policy.kind])][0]
-        shown = film(spec, self.world, seed=self.config.seed, max_frames=12 if self.config.frames else 0)
+        shown = self._film(spec, 12 if self.config.frames else 0)
         rewards = {name: step_rewards(reward, shown.episode) for name, reward in self.rewards.items()}
         frames = []
         for step, frame in shown.frames.items():
@@ -331,24 +309,22 @@ class Session:
             "video": None,
         }
 
+    def _film(self, spec: CoverageSpec, frames: int) -> Film:
+        """An episode; without pictures where none can be drawn, which is said."""
+        try:
+            return film(spec, self.world, seed=self.config.seed, max_frames=frames)
+        except GLError as error:
+            warnings.warn(f"no pictures of the episode: {error}", stacklevel=2)
+            return film(spec, self.world, seed=self.config.seed, max_frames=0)
+
     # Reporting
 
     def _report(self, status: str) -> dict[str, Any]:
-        runs = {run: (reward, curve_of(run)) for run, reward in self.runs.items()}
         about = {**self.about, "status": status, "task": self.task.name if self.task else None}
-        report = assemble(about, self.config, self.specs, self.coverages, runs, self.results)
+        curves = {run: curve for run in self.runs if (curve := curve_of(run)) is not None}
+        report = assemble(about, self.config, self.specs, self.coverages, self.owners, curves, self.results)
         self.folder.write_report(report)
         return report
-
-    def _progress(self, done: int, total: int) -> None:
-        """Move the bar to a part of the running stage."""
-        self._bar.n = min(self._bar.total, self._before + self._weight * min(1.0, done / max(1, total)))
-        self._bar.update(0)
-
-
-def leaves(spec: CoverageSpec) -> list[CoverageSpec]:
-    """The coverages that a mixture is made of, whatever is mixed in them; else the coverage itself."""
-    return [leaf for part in spec.parts for leaf in leaves(part)] if spec.parts else [spec]
 
 
 def curve_of(run: str) -> flags.Curve | None:
@@ -369,17 +345,3 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as temporary:
         Image.fromarray(pixels).save(temporary, format="PNG")
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM interrupt like Ctrl-C."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)

@@ -89,7 +89,7 @@ def _parse(text: str) -> tuple[RewardSpec, bool]:
     elif kind == "vlm":
         spec = RewardSpec("vlm", text, "vlm", value.strip())
     elif kind == "run":
-        spec = RewardSpec(Path(value).name or "run", text, "run", str(RunDir.open(value).path))
+        spec = RewardSpec(Path(value).name or "run", text, "run", str(RunDir.open(value).path.resolve()))
     elif text.endswith(".npz"):
         if not Path(text).is_file():
             raise UsageError(f"rewards: no such file {text!r} (the working directory is {Path.cwd()})")

@@ -109,7 +109,7 @@ def test_what_is_written(mine: Path, capsys: pytest.CaptureFixture[str]):
     parts = [row for row in report["components"] if row["reward"] == "centered"]
     assert sum(row["variance_share"] for row in parts) == pytest.approx(1)
     assert parts[0]["distance_without"]["value"] == parts[1]["distance_alone"]["value"]
-    assert {row["measure"] for row in report["returns"]} == {"erc", "spearman"}
+    assert {row["measure"] for row in report["returns"]} == {"erc", "spearman", "trajectory_pearson"}
     assert len(report["trajectory"]["seconds"]) == len(report["trajectory"]["rewards"]["centered"]) == 200
     assert report["coverages"][0]["transitions"] == 512
     assert report["reproduce"]["hashes"]["random"] == report["coverages"][0]["hash"]
@@ -145,7 +145,7 @@ def test_resumed_equals_uninterrupted(mine: Path, monkeypatch: pytest.MonkeyPatc
     assert before.items() <= after.items()  # what was there is as it was
 
 
-def interrupt(*_: Any) -> None:
+def interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 

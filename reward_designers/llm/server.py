@@ -11,10 +11,11 @@ import asyncio
 import email.utils
 import json
 import logging
+import math
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from .messages import LLMError, Request, estimated_tokens
 OPENAI_URL = "https://api.openai.com/v1"
 OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 RETRIED = {408, 409, 425, 429}  # and everything from 500 on
+CONNECT_SECONDS = 20.0
 SECRET_LENGTH = 8  # "EMPTY" and "ollama" are what people give to servers that want any key
 
 
@@ -88,7 +90,10 @@ class Server:
         logging.getLogger("httpcore2").setLevel(logging.INFO)
         # Retries are ours: each must be reserved in the ledger first.
         self._client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=base_url, timeout=timeout, max_retries=0
+            api_key=self._key or "none",
+            base_url=base_url,
+            timeout=openai.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
+            max_retries=0,
         )
         self._limit = "max_completion_tokens" if parts.hostname == "api.openai.com" else "max_tokens"
         self._stream = False
@@ -119,6 +124,9 @@ class Server:
         try:
             async with asyncio.timeout(self.timeout):  # httpx's own clock starts anew with every byte
                 raw = await self._client.chat.completions.with_raw_response.create(**sent)
+            if raw.text.lstrip().startswith("<"):
+                problem = "sent a web page: the address of an OpenAI-compatible server usually ends in /v1"
+                raise CallError(f"{self.base_url} {problem}", retry=False, charged=False)
             answer = parse(raw.text, stream="text/event-stream" in raw.headers.get("content-type", ""))
             return Answer(
                 [self.redact(text) for text in answer.texts[: len(indexes)]],
@@ -128,13 +136,13 @@ class Server:
             )
         except openai.APIStatusError as error:
             failure = self._status(error, sent)
-        except (openai.APITimeoutError, TimeoutError):
-            failure = CallError(f"no answer within {self.timeout:g} s", retry=True, charged=True)
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, TimeoutError) as error:
             cause = error.__cause__ or error
-            unreached = type(cause).__name__ in ("ConnectError", "ConnectTimeout")
-            text = "the server cannot be reached" if unreached else "the connection broke"
-            failure = CallError(self.redact(f"{text}: {cause}"), retry=True, charged=not unreached)
+            reached = type(cause).__name__ not in ("ConnectError", "ConnectTimeout")
+            late = isinstance(error, (openai.APITimeoutError, TimeoutError))
+            problem = f"no answer within {self.timeout:g} s" if late else f"the connection broke ({cause})"
+            problem = problem if reached else f"the server cannot be reached ({cause})"
+            failure = CallError(self.redact(problem), retry=True, charged=reached)
         except (ValueError, openai.OpenAIError) as error:
             failure = CallError(self.redact(f"unreadable answer: {error}"), retry=True, charged=True)
         raise failure  # outside the handlers, so that no unredacted error hangs on to it
@@ -183,18 +191,18 @@ class Server:
         return True
 
 
-def retry_after(headers: Any) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that `Retry-After` (a number or a date) or `retry-after-ms` asks for; None without a valid one."""
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        return None if math.isnan(seconds) else max(seconds, 0.0)
     try:
-        return max(float(headers["retry-after-ms"]) / 1000, 0.0)
-    except (KeyError, ValueError):
-        pass
-    text = headers.get("retry-after", "")
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        date = email.utils.parsedate_tz(text)
-        return None if date is None else max(email.utils.mktime_tz(date) - time.time(), 0.0)
+        return max(email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
 
 
 def parse(body: str, *, stream: bool) -> Answer:
@@ -203,9 +211,12 @@ def parse(body: str, *, stream: bool) -> Answer:
     Raises:
         ValueError: It is cut off, or no completion.
     """
-    if stream or body.lstrip().startswith("data:"):
-        return _answer(_merge(_events(body)))
-    return _answer(json.loads(body))
+    try:
+        if stream or body.lstrip().startswith("data:"):
+            return _answer(_merge(_events(body)))
+        return _answer(json.loads(body))
+    except (AttributeError, KeyError, TypeError) as error:  # some part is not of the type that the protocol says
+        raise ValueError(f"malformed completion: {error}") from None
 
 
 def _events(body: str) -> Iterable[dict[str, Any]]:
@@ -227,7 +238,7 @@ def _merge(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
         whole |= {name: event[name] for name in ("model", "usage", "error") if event.get(name)}
         for choice in event.get("choices") or []:
             index = choice.get("index", 0)
-            texts[index] = texts.get(index, "") + (choice.get("delta", {}).get("content") or "")
+            texts[index] = texts.get(index, "") + ((choice.get("delta") or {}).get("content") or "")
             if choice.get("finish_reason"):
                 reasons[index] = choice["finish_reason"]
     if set(texts) != set(reasons) and not whole.get("error"):

@@ -70,7 +70,12 @@ class ReplyStore:
         self._owner = uuid.uuid4().hex
         _OWNERS.add(self._owner)
         self._lock = threading.RLock()
-        name = ":memory:" if self.path is None else self.path.absolute().as_uri() + ("?mode=ro" if read_only else "")
+        name = ":memory:"
+        if self.path is not None:
+            name = self.path.absolute().as_uri() + ("?mode=ro" if read_only else "")
+            wal = self.path.with_name(self.path.name + "-wal")
+            if read_only and not wal.exists() and not os.access(self.path.parent, os.W_OK):
+                name += "&immutable=1"  # else SQLite fails, as it has nowhere to put its shared memory
         if self.path is not None and not read_only:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(

@@ -20,6 +20,7 @@ replies:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -33,16 +34,28 @@ from .messages import LLMError, Prompt, Reply, Request, Sampling
 from .store import ReplyStore
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# What no block holds to the letter: control characters, and line breaks other than \n.
+_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 REQUEST = ("request", "label", "model", "sampling", "messages", "replies")
 REPLY = ("index", "written_by", "created", "finish_reason", "text")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Multi-line text in block style, so that code reads as code."""
+    """Text of several lines in block style, so that code reads as code, also where lines end in spaces."""
+
+    def analyze_scalar(self, scalar: str) -> Any:
+        analysis = super().analyze_scalar(scalar)
+        analysis.allow_block = _fits_a_block(scalar)
+        return analysis
+
+
+def _fits_a_block(text: str) -> bool:
+    return "\n" in text and text.strip() != "" and text[0] != "\t" and not _ODD.search(text)
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = "|" if _fits_a_block(text) else '"' if "\n" in text or _ODD.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)

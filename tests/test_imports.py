@@ -108,7 +108,9 @@ def test_the_rules_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert allowed("reward_designers.vlm.planted", "reward_designers.base")
 
 
-@pytest.mark.parametrize("module", ["reward_designers.base", "reward_designers", "envs", "agents", "agents.setup"])
+@pytest.mark.parametrize(
+    "module", ["reward_designers.base", "reward_designers", "reward_designers.llm", "envs", "agents", "agents.setup"]
+)
 def test_light_imports(module: str) -> None:
     """`--help` and a wrong name must answer within seconds, so these load nothing heavy."""
     code = f"import sys, {module}; print(*sorted(set(sys.modules) & set({HEAVY + OPTIONAL!r})))"

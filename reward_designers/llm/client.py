@@ -9,6 +9,7 @@ Calls run concurrently on an event loop in a thread of its own, so that this als
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -18,8 +19,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from .budget import Budget, Usage
+from .completion import Answer, estimate
 from .messages import LLM, BudgetError, LLMError, Prompt, Reply, Request, Sampling
-from .server import OPENAI_URL, Answer, CallError, Server, estimate
+from .server import OPENAI_URL, CallError, Server
 from .store import Claim, ReplyStore, now
 
 log = logging.getLogger(__name__)
@@ -147,14 +149,14 @@ class OpenAILLM(LLM):
         """One call, with retries; it may bring fewer replies than asked for, or none if others ask for the same."""
         try:
             async with self._slots:
-                if failed.is_set() or await self._call(request, indexes):
+                if failed.is_set() or await self._call(request, indexes, failed):
                     return
             await asyncio.sleep(0.1)  # someone else asks for them: look again
         except BaseException:
             failed.set()
             raise
 
-    async def _call(self, request: Request, indexes: Sequence[int]) -> bool:
+    async def _call(self, request: Request, indexes: Sequence[int], failed: asyncio.Event) -> bool:
         """Whether there was something to ask for."""
         adapted = failures = 0
         while True:
@@ -178,7 +180,9 @@ class OpenAILLM(LLM):
             if wait > PATIENCE:
                 raise LLMError(f"asked to wait {wait:.0f} s: come back later, what arrived is stored ({failure})")
             log.warning("retry %d of %d in %.1f s: %s", failures, self.retries, wait, failure)
-            await asyncio.sleep(wait)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(failed.wait(), wait)
+                return True  # another call failed for good: no use in waiting
 
     async def _claim(self, request: Request, indexes: Sequence[int]) -> Claim | None:
         """A claim; where the budget lacks room, only once the calls in flight have given back what they did not use."""

@@ -15,12 +15,12 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .messages import LLMError, Request, estimated_tokens
+from .completion import Answer, parse
+from .messages import LLMError, Request
 
 OPENAI_URL = "https://api.openai.com/v1"
 OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -35,16 +35,6 @@ class CallError(Exception):
     def __init__(self, message: str, *, retry: bool, charged: bool, wait: float | None = None, adapted: bool = False):
         super().__init__(message)
         self.retry, self.charged, self.wait, self.adapted = retry, charged, wait, adapted
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server said: texts with the reasons why they end, its name for the model, and tokens if it counted."""
-
-    texts: list[str]
-    finish_reasons: list[str]
-    model: str
-    tokens: tuple[int, int] | None
 
 
 class Server:
@@ -170,6 +160,8 @@ class Server:
         status, message = error.status_code, self.redact(str(error))[:1000]
         if status in (400, 422) and self._adapt(message, sent):
             return CallError(message, retry=True, charged=False, adapted=True)
+        if status in (400, 422) and "n" not in sent:
+            self.many = True  # if splitting a call did not help, `n` was not what the server minded
         if status in (401, 403):
             key = f"${self.key_variable} was sent" if self._key else f"no key was sent, ${self.key_variable} is not set"
             message = f"{message} ({key})"
@@ -182,7 +174,7 @@ class Server:
         limit = next(name for name in OTHER_LIMIT if name in sent)
         if re.search(rf"\b{limit}\b", message):
             self._limit = OTHER_LIMIT[limit]
-        elif "stream" in message.lower() and "stream" not in sent["extra_body"]:
+        elif re.search(r"\bstream", message, re.I) and "stream" not in sent["extra_body"]:
             self._stream = True
         elif "n" in sent:
             self.many = False
@@ -203,79 +195,3 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(email.utils.parsedate_to_datetime(headers.get("retry-after", "")).timestamp() - time.time(), 0.0)
     except (ValueError, OverflowError):
         return None
-
-
-def parse(body: str, *, stream: bool) -> Answer:
-    """Read a completion, sent whole or as server-sent events.
-
-    Raises:
-        ValueError: It is cut off, or no completion.
-    """
-    try:
-        if stream or body.lstrip().startswith("data:"):
-            return _answer(_merge(_events(body)))
-        return _answer(json.loads(body))
-    except (AttributeError, KeyError, TypeError) as error:  # some part is not of the type that the protocol says
-        raise ValueError(f"malformed completion: {error}") from None
-
-
-def _events(body: str) -> Iterable[dict[str, Any]]:
-    """The JSON objects of a stream, up to `[DONE]`."""
-    for line in body.splitlines():
-        if line.startswith("data:"):
-            data = line.removeprefix("data:").strip()
-            if data == "[DONE]":
-                return
-            yield json.loads(data)
-
-
-def _merge(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """A stream's chunks as the one object that they are the pieces of."""
-    whole: dict[str, Any] = {}
-    texts: dict[int, str] = {}
-    reasons: dict[int, str] = {}
-    for event in events:
-        whole |= {name: event[name] for name in ("model", "usage", "error") if event.get(name)}
-        for choice in event.get("choices") or []:
-            index = choice.get("index", 0)
-            texts[index] = texts.get(index, "") + ((choice.get("delta") or {}).get("content") or "")
-            if choice.get("finish_reason"):
-                reasons[index] = choice["finish_reason"]
-    if set(texts) != set(reasons) and not whole.get("error"):
-        raise ValueError("the stream broke off")
-    choices = [{"message": {"content": texts[i]}, "finish_reason": reasons.get(i)} for i in sorted(texts)]
-    return whole | {"choices": choices}
-
-
-def _answer(whole: Any) -> Answer:
-    if not isinstance(whole, dict) or not isinstance(whole.get("choices"), list) or not whole["choices"]:
-        said = whole.get("error") if isinstance(whole, dict) else None
-        raise ValueError(f"the server says {said!r:.300}" if said else "it holds no choices")
-    texts, reasons = [], []
-    for choice in whole["choices"]:
-        message = choice.get("message") if isinstance(choice, dict) else None
-        if not isinstance(message, dict):
-            raise ValueError("a choice holds no message")
-        content = message.get("content") or ""
-        if isinstance(content, list):  # parts, as some servers send
-            content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-        # A lone surrogate, which JSON can smuggle in, fits into no file and no database.
-        texts.append(str(content).encode("utf-8", "replace").decode())
-        reasons.append(str(choice.get("finish_reason") or ""))
-    return Answer(texts, reasons, str(whole.get("model") or ""), _tokens(whole.get("usage"), texts))
-
-
-def _tokens(usage: Any, texts: list[str]) -> tuple[int, int] | None:
-    """The server's count of prompt and completion tokens; None if it gave none that can be true."""
-    if not isinstance(usage, dict):
-        return None
-    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if type(prompt) is not int or type(completion) is not int or prompt < 1 or completion < any(texts):
-        return None
-    return prompt, completion
-
-
-def estimate(request: Request, texts: list[str]) -> tuple[int, int]:
-    """Tokens of prompt and completions where the server did not count them."""
-    prompt = sum(estimated_tokens(m["content"]) + 8 for m in request.prompt.messages)
-    return prompt, sum(estimated_tokens(text) for text in texts)

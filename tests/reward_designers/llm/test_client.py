@@ -118,6 +118,17 @@ def test_a_server_that_refuses_n(server, connect):
     assert [body.get("n", 1) for body in server.bodies][5:] == [1, 1]
 
 
+def test_a_bad_request_does_not_teach_to_split_calls(server, connect):
+    """Separate calls pay for the prompt each time."""
+    llm = connect()
+    server.script.extend([status(400, "the context is too long")] * 3)
+    with pytest.raises(LLMError, match="too long"):
+        llm.sample(ASK, n=2)
+    server.script.clear()
+    llm.sample(ASK[1:], n=4)
+    assert server.bodies[-1]["n"] == 4
+
+
 def test_a_server_that_wants_the_other_name_of_the_limit(server, connect):
     server.script.append(status(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."))
     connect(sampling=Sampling(64)).sample(ASK)
@@ -274,6 +285,16 @@ def test_after_an_error_nothing_new_starts_and_what_is_paid_for_is_kept(server, 
     assert [reply.text for request in store.requests() for reply in store.replies(request.hash).values()] == [
         "slow but paid for"
     ]
+
+
+def test_nobody_waits_for_a_retry_after_another_call_failed_for_good(server, connect):
+    server.script.append(status(429, "slow down", {"Retry-After": "60"}))
+    server.default = status(404, "no such model")
+    prompts = [Prompt([{"role": "user", "content": str(i)}]) for i in range(2)]
+    start = time.monotonic()
+    with pytest.raises(LLMError, match="no such model"):
+        connect(concurrency=2).sample_all(prompts)
+    assert time.monotonic() - start < 10
 
 
 # Budget

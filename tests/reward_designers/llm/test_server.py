@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reward_designers.llm import LLMError
-from reward_designers.llm.server import parse, retry_after
+from reward_designers.llm.completion import parse
+from reward_designers.llm.server import retry_after
 from tests.reward_designers.llm.chat_server import completion
 
 FIELDS = ["choices", "message", "delta", "content", "index", "usage", "model", "error", "finish_reason", "text"]

@@ -268,7 +268,7 @@ class Grid:
 
         Args:
             column: ``(N_M,)``, the column of each draw.
-            group: ``(N_M,)``, the group of each draw, ascending.
+            group: ``(N_M,)``, the group of each draw; where they ascend, distinct draws need no reordering.
             groups: Number of groups; some may be empty.
 
         Returns:

@@ -67,6 +67,11 @@ def mixed(obs: np.ndarray, action: np.ndarray, next_obs: np.ndarray) -> np.ndarr
     return np.sin(obs[:, 0] * next_obs[:, 1]) + action[:, 0] * next_obs[:, 0]
 
 
+def joined(names: set[str]) -> str:
+    """Names a test by what a reward reads, the same way in every process."""
+    return "+".join(sorted(names))
+
+
 REWARDS = [reaches, stays, effort, speed, pushes, turns, mixed]
 
 
@@ -250,6 +255,18 @@ def test_a_break_too_rare_to_be_found_hardly_matters() -> None:
     assert 0 < np.abs(apart).mean() < 4 * 5.0 * share  # an error in m(s) and one in m(s'), and that of their mean
 
 
+def test_faint_interactions_are_found_beside_a_huge_value() -> None:
+    """What counts as round-off is judged cell by cell."""
+
+    @reward_fn
+    def faint(obs: np.ndarray, next_obs: np.ndarray) -> np.ndarray:
+        return 1e12 * (obs[:, 0] == top) + next_obs[:, 1] + 1e-6 * obs[:, 0] * next_obs[:, 0]
+
+    data = samples(1000)
+    top = data.state.of(reaches)["obs"][:, 0].max()
+    assert Canonicalizer(data, GAMMA)(faint).shifts is not None
+
+
 def test_few_actions_make_few_columns() -> None:
     seen = []
 
@@ -369,7 +386,11 @@ def test_all_combinations_give_the_exact_value() -> None:
     assert found.value == pytest.approx(tabular.epic(a, b, discount=GAMMA, state_dist=ds, action_dist=da), abs=1e-9)
 
 
-@pytest.mark.parametrize("reads", [{"state", "action", "next_state"}, {"state", "action"}, {"next_state"}], ids=str)
+@pytest.mark.parametrize(
+    "reads",
+    [{"state", "action", "next_state"}, {"state", "action"}, {"next_state"}],
+    ids=joined,
+)
 def test_intervals_hold_the_exact_value_as_often_as_they_say(reads: set[str]) -> None:
     """Of 200 runs with 95 % intervals; 10 is what binomial chance leaves in 99.9 % of such tests."""
     a, b, ds, da = world(1)
@@ -405,6 +426,19 @@ def test_episodes_are_resampled_whole() -> None:
     width["naive"] = found.high - found.low
     assert width["same"] == pytest.approx(width["once"], rel=0.3)
     assert width["naive"] < 0.5 * width["once"]
+
+
+def test_groups_are_whole_episodes_evenly() -> None:
+    """64 groups of 100 episodes: one or two in each, the same in transitions and draws."""
+    row, ids = np.arange(500), np.arange(500) // 5
+    no = np.zeros(500, bool)
+    t = Transition({"obs": row}, row, {"obs": row}, no, no)
+    pools: dict[str, Any] = {"episodes": ids, "state_episodes": ids, "n_transitions": 500, "n_mean_samples": 500}
+    data = draw(t, {"obs": row}, None, seed=0, **pools)
+    members = set(zip(ids[data.action], data.group, strict=True))
+    assert members == set(zip(ids[data.drawn.of(reaches)["obs"]], data.mean_group, strict=True))
+    assert len(members) == 100
+    assert set(np.bincount([group for _, group in members])) == {1, 2}
 
 
 def test_one_episode_has_no_interval() -> None:
@@ -453,11 +487,11 @@ def always(obs: np.ndarray) -> np.ndarray:
     return np.full(len(obs), 0.1)
 
 
-def single(obs: np.ndarray, next_obs: np.ndarray) -> np.ndarray:
-    """Shaping, as float32 computes it."""
+def single(obs: np.ndarray, next_obs: np.ndarray) -> Components:
+    """Shaping, as float32 computes it, beside a constant in float64."""
     potential = np.float32(100) + np.square(obs[:, 0]).astype(np.float32)
     after = np.float32(100) + np.square(next_obs[:, 0]).astype(np.float32)
-    return np.float32(GAMMA) * after - potential
+    return {"one": np.ones(len(obs)), "shaping": np.float32(GAMMA) * after - potential}
 
 
 @pytest.mark.parametrize(
@@ -617,7 +651,7 @@ class Bright(RewardFn):
         return {"bright": value * t.state["frame@brightness"][:, 0] if "state" in self.reads else value}
 
 
-@pytest.mark.parametrize("reads", [{"next_state"}, {"state", "next_state"}], ids=str)
+@pytest.mark.parametrize("reads", [{"next_state"}, {"state", "next_state"}], ids=joined)
 def test_frames_are_encoded_once_each(reads: set[str]) -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (31, 4, 4, 3), np.uint8)

@@ -130,7 +130,7 @@ class ComparisonDir:
 
     def discard_unused(self) -> None:
         """Remove a directory in which no transitions have been collected, unless there is something else in it."""
-        if any(file.stem != "rewards" for file in self.stages.iterdir()):
+        if any(file.stem not in ("rewards", "coverages") for file in self.stages.iterdir()):
             return
         for part in (self.rewards, self.coverages, self.stages):
             shutil.rmtree(part, ignore_errors=True)

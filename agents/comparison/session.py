@@ -99,7 +99,7 @@ class Session:
         played = [name for name in names if by_name[name].kind != "iid"]
         recombining = [method for method in config.methods if method != "erc"]
         recorded = partial(self._play, discount=config.discount, along=True)
-        parts = [Part("rewards", self._try_rewards, 2)]
+        parts = [Part("rewards", self._try_rewards, 2), Part("coverages", self._try_coverages)]
         parts += [Part(f"coverage {c}", partial(self._evaluate, by_name[c]), 4) for c in names]
         if "erc" in config.methods:
             parts += [Part(f"episodes {c}", partial(recorded, by_name[c]), 4) for c in played]
@@ -204,6 +204,11 @@ class Session:
             samples, seed = self.config.samples, self.config.seed
             self._collected[name] = collect(spec, self.world, num_transitions=samples, seed=seed, **options)
         return self._collected[name]
+
+    def _try_coverages(self) -> None:
+        """See that every coverage can be had, before hours are spent on the first."""
+        for spec in self.coverages:
+            collect(spec, self.world, num_transitions=2 * len(leaves(spec)), seed=self.config.seed)
 
     def _evaluate(self, spec: CoverageSpec) -> dict[str, Any]:
         """Collect a coverage; see that every reward can be computed on it, and whether it pays for the wrong things."""

@@ -243,6 +243,19 @@ def test_runs_are_judged_under_the_reference(mine: Path):
     assert (tau["coverage"], tau["samples"]["policies"]) == ("policies", 4)
 
 
+def test_a_coverage_that_cannot_be_had_is_told_before_others_are_collected(mine: Path):
+    (mine / "acrobot.py").write_text("def up(next_obs):\n    return -next_obs[:, 0]\n")
+    arguments = ("env.id=Acrobot-v1", "rewards=[zero,acrobot.py:up]", "coverages=[random,iid]", "output=out")
+    with pytest.raises(UsageError, match="coverage 'iid'"):
+        compared(*arguments)
+    assert not (mine / "out").exists()
+    report = compared(*arguments, "coverages=[random]", "samples=256", "episodes=2", "methods=[epic,dard,erc]")
+    assert {row["method"] for row in report["distances"]} == {"epic"}
+    assert "cannot be put into a given state" in report["rewards"][1]["unsupported"]["dard"]
+    assert report["task"] is None
+    assert report["coverages"][0]["fitness"] is None
+
+
 def test_a_second_comparison_does_not_overwrite_the_first(mine: Path):
     compared(*WORLD, "rewards=[env,zero]", "output=out")
     with pytest.raises(UsageError, match="out holds a comparison already: continue it with resume=out"):

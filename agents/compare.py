@@ -92,7 +92,7 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
         raise UsageError(f"methods is empty: expected some of {', '.join(METHODS)}")
     if "starc" in config.methods and config.discount == 1:
         raise UsageError("discount=1.0: methods=[starc] needs less, for it fits discounted values")
-    config.runs = [str(RunDir.open(path).path.resolve()) for path in config.runs or ()]
+    config.runs = list(dict.fromkeys(str(RunDir.open(path).path.resolve()) for path in config.runs or ()))
     if config.runs and "env" not in given and config.env.id is None:
         trained = RunDir.open(config.runs[0]).read_config()
         config.env, config.task = replace(trained.env), config.task or trained.task

@@ -299,6 +299,7 @@ class Session:
         spec = [*reference, *sorted(policies, key=lambda policy: best[policy.kind])][0]
         shown = self._film(spec, 12 if self.config.frames else 0)
         rewards = {name: step_rewards(reward, shown.episode) for name, reward in self.rewards.items()}
+        kinds = [spec.kind for spec in self.specs]
         frames = []
         for step, frame in shown.frames.items():
             file = f"frames/{step:04d}.png"
@@ -309,7 +310,7 @@ class Session:
             "episode": 0,
             "seconds": shown.seconds,
             "rewards": rewards,
-            "fitness": shown.episode.measures.get("fitness"),
+            "fitness": None if "fitness" in kinds else shown.episode.measures.get("fitness"),
             "frames": frames,
             "video": None,
         }

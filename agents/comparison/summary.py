@@ -55,9 +55,9 @@ def _number(entry: Mapping[str, Any] | None, key: str = "value") -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of text in columns; on a narrow terminal intervals are left out."""
+    """Rows of text in columns; on a narrow terminal intervals are left out, not in a file."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    if sum(widths) + 2 * len(widths) > shutil.get_terminal_size().columns:
+    if sum(widths) + 2 * len(widths) > shutil.get_terminal_size((200, 50)).columns:
         rows = [[cell.partition(" (")[0] for cell in row] for row in rows]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [

@@ -149,6 +149,7 @@ def interrupt(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_process_leaves_what_it_has(mine: Path, number: signal.Signals):
     (mine / "slow.py").write_text(
@@ -222,6 +223,7 @@ def test_rewards_with_memory_take_part_where_they_can(mine: Path):
     assert (note["severity"], note["kind"]) == ("note", "unsupported")
 
 
+@pytest.mark.slow
 def test_runs_are_judged_under_the_reference(mine: Path):
     short = ("task=upright", "total_timesteps=256", "eval_every=0", "log_every=128")
     for seed in (0, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -258,6 +259,19 @@ def test_a_coverage_that_cannot_be_had_is_told_before_others_are_collected(mine:
     assert report["coverages"][0]["fitness"] is None
 
 
+def test_a_full_disk_is_told_and_what_was_saved_is_kept(mine: Path, monkeypatch: pytest.MonkeyPatch):
+    arguments = (*WORLD, "rewards=[env,mine.py:centered]", "coverages=[random]")
+    with monkeypatch.context() as patch:
+        patch.setattr(session.Session, "_components", no_space)
+        with pytest.raises(UsageError, match=r"No space left on device[\s\S]*resume=out goes on"):
+            compared(*arguments, "output=out")
+    assert compared("resume=out")["status"] == "complete"
+
+
+def no_space(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_second_comparison_does_not_overwrite_the_first(mine: Path):
     compared(*WORLD, "rewards=[env,zero]", "output=out")
     with pytest.raises(UsageError, match="out holds a comparison already: continue it with resume=out"):
@@ -284,6 +298,8 @@ def test_the_default_folder_is_dated(mine: Path):
         (("env=CartPole", "rewards=[env,zero]", "runs=[nowhere]"), "nowhere does not exist"),
         (("env=CartPole", "rewards=[env,zero]", "output=/proc/out"), "cannot write to /proc/out"),
         (("env.id=Acrobot-v1", "rewards=[env,zero]"), "Acrobot-v1's own reward is known only as it is paid"),
+        (("env.id=Acrobot-v1", "rewards=[zero,vlm]"), "no task with prompts, so give one, as in 'vlm:"),
+        (("env=CartPole", "rewards=[env,zero]", "methods=[starc]", "discount=1"), "methods=[starc] needs less"),
         (("resume=nowhere",), "nowhere does not exist"),
         (("resume=nowhere", "seed=3"), "seed cannot change when a comparison is resumed"),
         (("resume=.",), "has no comparison.json"),

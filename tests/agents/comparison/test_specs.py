@@ -12,7 +12,7 @@ from agents.cli import UsageError, compose
 from agents.comparison.specs import RewardSpec, description, make, parse_rewards, reward_of, trained_on, world_config
 from agents.config import COMPARE, CompareConfig
 from reward_designers.base import Transition, reward_fn
-from tests.agents.runners import configured
+from tests.agents.runners import configured, trained
 
 MINE = (
     "import numpy as np\ndef lean(next_pole_angle):\n    '''Pays for leaning.'''\n    return np.abs(next_pole_angle)\n"
@@ -122,3 +122,19 @@ def test_runs_belong_to_the_reward_that_they_were_trained_on(mine: str, tmp_path
     assert reward_of(stranger, extended, task) == "vlm_2"
     (tmp_path / "r2" / "reward" / "moved.py").write_text(MINE.replace("abs", "cos"))
     assert reward_of(runs["lean"], specs, task) is None
+
+
+def test_a_runs_reward_comes_with_what_it_has_learned(tmp_path: Path):
+    (tmp_path / "learned.py").write_text(
+        "from reward_designers.base import reward_fn\n"
+        "@reward_fn\ndef lean(next_pole_angle):\n    return abs(next_pole_angle)\n"
+        "learned = lean.normalize()\n"
+    )
+    path = f"reward.path={tmp_path}/learned.py:learned"
+    run = trained(tmp_path / "run", "total_timesteps=512", "eval_every=0", "reward=custom", path)
+    config, task = world_config(compare_config("env=CartPole")), envs.find_task("CartPole")
+    fresh = make(parse_rewards([f"{tmp_path}/learned.py:learned"])[0], config, task)
+    learned = make(parse_rewards([f"run:{run.path}"])[0], config, task)
+    assert {name: array.tolist() for name, array in learned.state_dict().items()} != {
+        name: array.tolist() for name, array in fresh.state_dict().items()
+    }

@@ -323,6 +323,8 @@ class StateTracker:
 
     def _restart(self, rows: Rows, mask: np.ndarray) -> None:
         """Put the initial states of ``mask`` in the place of successors."""
+        if not rows:
+            return
         restarted = np.flatnonzero(mask).tolist()
         for name, array in rows.items():
             if name != "frame" or self._frame_in_state:

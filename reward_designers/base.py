@@ -126,6 +126,8 @@ class EpisodeMemory:
 
     def reset(self, mask: np.ndarray) -> None:
         """Empty the rows of finished episodes, here and in the scopes below; ``mask`` is ``(num_envs,)`` bool."""
+        if not self._store:
+            return
         rows = np.flatnonzero(mask)
         if len(rows):
             for name, (array, fill) in self._store.items():

@@ -3,13 +3,23 @@
 `OpenAILLM` asks, `ReplyStore` remembers, `Budget` stops before a limit, `ReplayLLM` repeats without a key.
 """
 
-from .budget import Budget, Usage, price_table
-from .client import OpenAILLM
-from .connect import connect
-from .messages import LLM, BudgetError, LLMError, Message, MissingReplyError, Prompt, Reply, Request, Sampling
-from .replay import ReplayLLM
-from .store import ReplyStore
-from .text import open_store
+from reward_designers.llm.budget import Budget, Usage, price_table
+from reward_designers.llm.client import OpenAILLM
+from reward_designers.llm.connect import connect
+from reward_designers.llm.messages import (
+    LLM,
+    BudgetError,
+    LLMError,
+    Message,
+    MissingReplyError,
+    Prompt,
+    Reply,
+    Request,
+    Sampling,
+)
+from reward_designers.llm.replay import ReplayLLM
+from reward_designers.llm.store import ReplyStore
+from reward_designers.llm.text import open_store
 
 __all__ = [
     "LLM",

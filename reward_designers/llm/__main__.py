@@ -14,9 +14,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from .messages import LLMError, Reply, Request
-from .store import ReplyStore, now
-from .text import open_store, read, write
+from reward_designers.llm.messages import LLMError, Reply, Request
+from reward_designers.llm.store import ReplyStore, now
+from reward_designers.llm.text import open_store, read, write
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,8 +15,7 @@ from pathlib import Path
 import yaml
 
 from reward_designers.base import unknown_name
-
-from .messages import BudgetError
+from reward_designers.llm.messages import BudgetError
 
 Price = tuple[float, float]
 """US dollars per million tokens of prompt and of completion."""

@@ -18,11 +18,11 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from .budget import Budget, Usage
-from .completion import Answer, estimate
-from .messages import LLM, BudgetError, LLMError, Prompt, Reply, Request, Sampling
-from .server import OPENAI_URL, CallError, Server
-from .store import Claim, ReplyStore, now
+from reward_designers.llm.budget import Budget, Usage
+from reward_designers.llm.completion import Answer, estimate
+from reward_designers.llm.messages import LLM, BudgetError, LLMError, Prompt, Reply, Request, Sampling
+from reward_designers.llm.server import OPENAI_URL, CallError, Server
+from reward_designers.llm.store import Claim, ReplyStore, now
 
 log = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .messages import Request, estimated_tokens
+from reward_designers.llm.messages import Request, estimated_tokens
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from typing import Any
 
 from reward_designers.assets import asset
 from reward_designers.base import unknown_name
-
-from .budget import Budget
-from .client import OpenAILLM
-from .messages import LLM, Sampling
-from .replay import ReplayLLM
+from reward_designers.llm.budget import Budget
+from reward_designers.llm.client import OpenAILLM
+from reward_designers.llm.messages import LLM, Sampling
+from reward_designers.llm.replay import ReplayLLM
 
 
 def connect(options: Mapping[str, Any], store: str | os.PathLike[str], *, seed: int | None = None) -> LLM:

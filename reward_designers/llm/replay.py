@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .messages import LLM, LLMError, MissingReplyError, Prompt, Reply, Request, Sampling
-from .store import ReplyStore
-from .text import open_store, write
+from reward_designers.llm.messages import LLM, LLMError, MissingReplyError, Prompt, Reply, Request, Sampling
+from reward_designers.llm.store import ReplyStore
+from reward_designers.llm.text import open_store, write
 
 log = logging.getLogger(__name__)
 MATCHES = ("exact", "label")

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from .completion import Answer, parse
-from .messages import LLMError, Request
+from reward_designers.llm.completion import Answer, parse
+from reward_designers.llm.messages import LLMError, Request
 
 OPENAI_URL = "https://api.openai.com/v1"
 OTHER_LIMIT = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .budget import Usage
-from .messages import LLMError, Prompt, Reply, Request, Sampling
+from reward_designers.llm.budget import Usage
+from reward_designers.llm.messages import LLMError, Prompt, Reply, Request, Sampling
 
 VERSION = 1
 SCHEMA = """

@@ -29,9 +29,8 @@ from typing import Any
 import yaml
 
 from reward_designers.base import unknown_name
-
-from .messages import LLMError, Prompt, Reply, Request, Sampling
-from .store import ReplyStore
+from reward_designers.llm.messages import LLMError, Prompt, Reply, Request, Sampling
+from reward_designers.llm.store import ReplyStore
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # What no block holds to the letter: control characters, and line breaks other than \n.

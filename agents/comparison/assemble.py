@@ -78,7 +78,9 @@ def assemble(
             if f"{method} {c}" in results
             for pair in convergence(results[f"{method} {c}"])
         ],
-        "components": [{"coverage": c, **part} for c in names for part in results.get(f"components {c}", ())],
+        "components": [
+            {"coverage": c, **part} for c in names for part in results.get(f"components {c}", {}).get("rows", ())
+        ],
         "trajectory": results.get("trajectory"),
         "returns": returns,
         "flags": _flags(config, rewards, coverages, owners, curves, distances, results),

@@ -271,11 +271,11 @@ class Session:
         world = self.world
         return make_simulator(world.env, world.rewards, task=world.task, render=world.render, **world.kwargs)
 
-    def _components(self, coverage: str) -> list[dict[str, Any]]:
+    def _components(self, coverage: str) -> dict[str, Any]:
         config, able = self.config, self.results[f"epic {coverage}"]
         rewards = {name: r for name, r in self.rewards.items() if name not in able["unsupported"]}
         options: dict[str, Any] = {"discount": config.discount, "samples": config.samples, "seed": config.seed}
-        return components(rewards, self._coverage(coverage), **options)
+        return components(rewards, self._coverage(coverage), **options, progress=self._progress)
 
     def _episode_measures(self, coverage: str) -> list[dict[str, Any]]:
         returns = self.results[f"episodes {coverage}"]["returns"]

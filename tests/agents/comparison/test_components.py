@@ -10,6 +10,7 @@ from reward_designers.base import Transition, reward_fn
 from reward_designers.distances import Coverage, epic
 
 N = 400
+OPTIONS = {"discount": 0.9, "samples": N, "seed": 0, "progress": lambda done, total: None}
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def both(next_a: np.ndarray, next_b: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def test_shares_and_distances_of_independent_parts(coverage: Coverage):
-    rows = components({"mine": reward_fn(both)}, coverage, discount=0.9, samples=N, seed=0)
+    rows = components({"mine": reward_fn(both)}, coverage, **OPTIONS)["rows"]
     a, b = coverage.transitions.next_state["a"], coverage.transitions.next_state["b"]
     whole = a + b
     found = {row["component"]: row for row in rows}
@@ -54,7 +55,7 @@ def test_they_are_the_distances_of_the_rewards_without_the_part(coverage: Covera
     def rest(a: np.ndarray, action: np.ndarray, next_b: np.ndarray) -> dict[str, np.ndarray]:
         return {"pushed": a * action[:, 0], "plain": next_b}
 
-    rows = components({"mine": reward_fn(whole)}, coverage, discount=0.9, samples=N, seed=0)
+    rows = components({"mine": reward_fn(whole)}, coverage, **OPTIONS)["rows"]
     options = {"n_transitions": N, "n_mean_samples": N, "seed": 0, "episodes": coverage.episode}
     expected = epic(whole, rest, transitions=coverage.transitions, discount=0.9, **options)
     assert rows[0]["component"] == "crossed"
@@ -63,7 +64,7 @@ def test_they_are_the_distances_of_the_rewards_without_the_part(coverage: Covera
 
 
 def test_a_reward_of_one_component_has_no_parts(coverage: Coverage):
-    assert components({"mine": reward_fn(lambda next_a: next_a)}, coverage, discount=0.9, samples=N, seed=0) == []
+    assert components({"mine": reward_fn(lambda next_a: next_a)}, coverage, **OPTIONS) == {"rows": [], "errors": {}}
 
 
 def test_a_component_that_is_away_at_times_pays_nothing_then(coverage: Coverage):
@@ -85,3 +86,12 @@ def test_parts_that_work_against_each_other_have_shares_beyond_one():
 
 def test_nothing_has_no_shares():
     assert shares_of(np.zeros(3), {"a": np.arange(3.0)}, 1e-12)["a"] == {"variance_share": None, "correlation": None}
+
+
+def test_a_reward_that_fails_takes_no_other_along(coverage: Coverage):
+    def fragile(a: np.ndarray, next_b: np.ndarray) -> dict[str, np.ndarray]:
+        return {"fine": a, "not": a * np.where(np.abs(next_b) > 3, np.nan, 1)}
+
+    found = components({"fragile": reward_fn(fragile), "mine": reward_fn(both)}, coverage, **OPTIONS)
+    assert list(found["errors"]) == ["fragile"]
+    assert {row["reward"] for row in found["rows"]} == {"mine"}

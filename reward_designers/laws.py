@@ -172,6 +172,8 @@ class Check:
         given = _guarded(reward, t, writeable=True)
         try:
             reward(given, None if reward.markov else EpisodeMemory(len(t)))
+        except Exception as error:  # a sandbox's inputs are read-only whatever it is given
+            raise self.fail("unmutated", str(error)) from error
         finally:
             self.compare_inputs(t, given)
 

@@ -2,6 +2,7 @@
 
 from reward_designers.code.allowlist import ProgramRejected
 from reward_designers.code.program import Program, parse_program
+from reward_designers.code.reply import parse_reply
 from reward_designers.code.reward import CodeReward, load_program
 from reward_designers.code.sandbox.client import ProgramError
 from reward_designers.code.sandbox.protection import Protection, SandboxUnavailable
@@ -15,4 +16,5 @@ __all__ = [
     "SandboxUnavailable",
     "load_program",
     "parse_program",
+    "parse_reply",
 ]

@@ -15,6 +15,7 @@ import envs
 from envs.expose import StateTracker
 from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.checker import CheckReport, check_reward, random_batch
+from reward_designers.code import CodeReward
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Clipped, Constant, Delta, Normalized, Scaled, Sum
 from reward_designers.vlm import VLMReward
@@ -28,6 +29,10 @@ def gait(obs: np.ndarray, next_obs: np.ndarray, action: np.ndarray) -> dict[str,
     return {"speed": next_obs[:, 1] - obs[:, 1], "effort": -np.square(action).sum(-1)}
 
 
+PROGRAM = """
+def reward(obs, next_obs, action):
+    return {"speed": next_obs[:, 1] - obs[:, 1], "effort": -(action**2).sum(-1)}
+"""
 HEIGHT, GAIT = FunctionReward(height), FunctionReward(gait)
 
 
@@ -52,6 +57,7 @@ REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "normalized-learned": (lambda: learned(Normalized(HEIGHT + GAIT, center=True)), OBS),
     "delta": (lambda: Delta(HEIGHT + GAIT), OBS),
     "potential": (lambda: PotentialShaping(HEIGHT, 0.99), OBS),
+    "code": (lambda: CodeReward(PROGRAM), OBS),
     "everything": (
         lambda: learned((HEIGHT + 0.5 * Delta(GAIT).normalize() + HEIGHT.potential(0.9) - 0.1).clip(-1, 1)),
         OBS,

@@ -71,9 +71,10 @@ def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[
             saved.device = config.device
         try:
             return _run(saved, folder, about, specs)
-        except UsageError:
-            folder.discard_unused()
-            raise
+        except UsageError as error:
+            if folder.discard_unused():
+                raise
+            raise UsageError(f"{error}\nwhat was computed is kept: resume={folder.path} goes on from there") from error
 
 
 def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, list[RewardSpec]]:
@@ -161,7 +162,7 @@ def _run(
         report, interrupted = Session(config, folder, about, specs).run()
         write_report(folder.path)
     except (RewardError, CoverageError, GLError, OSError) as error:
-        raise UsageError(f"{error}\nwhat was computed until then is kept: resume={folder.path} goes on") from error
+        raise UsageError(str(error)) from error
     print(summary(report))
     print(f"written to {folder.path}", file=sys.stderr)
     if interrupted:

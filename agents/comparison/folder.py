@@ -128,16 +128,17 @@ class ComparisonDir:
             raise UsageError(f"{self.about} is damaged: {error}") from error
         return about, config, self._found(specs)
 
-    def discard_unused(self) -> None:
-        """Remove a directory in which no transitions have been collected, unless there is something else in it."""
+    def discard_unused(self) -> bool:
+        """Remove what is here, if no transitions have been collected yet; what is not ours stays. Whether it was."""
         if any(file.stem not in ("rewards", "coverages") for file in self.stages.iterdir()):
-            return
+            return False
         for part in (self.rewards, self.coverages, self.stages):
             shutil.rmtree(part, ignore_errors=True)
         for file in (self.about, self.report, self.distances, self.path / "lock"):
             file.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
+        return True
 
     def _with_copy(self, spec: RewardSpec) -> RewardSpec:
         place, _, function = spec.value.rpartition(":")

@@ -237,7 +237,13 @@ class Session:
             along: Compare the rewards step by step too.
         """
         options: dict[str, Any] = {"cache": self.folder.coverages, "progress": self._progress}
-        played = play(spec, self.world, episodes=self.config.episodes, seed=self.config.seed, **options)
+        try:
+            played = play(spec, self.world, episodes=self.config.episodes, seed=self.config.seed, **options)
+        except UsageError as error:
+            if spec.kind != "file":
+                raise
+            warnings.warn(f"no returns on coverage {spec.name}: {error}", stacklevel=2)  # it has no whole episodes
+            return {"returns": {}, "fitness": None, "along": [], "errors": {}}
         steps, errors = {}, {}
         for name, reward in self.rewards.items():
             try:
@@ -278,9 +284,9 @@ class Session:
         return components(rewards, self._coverage(coverage), **options, progress=self._progress)
 
     def _episode_measures(self, coverage: str) -> list[dict[str, Any]]:
-        returns = self.results[f"episodes {coverage}"]["returns"]
-        along = self.results[f"episodes {coverage}"]["along"]
-        return along + episode_measures({name: returns[name] for name in self.rewards}, self.config.seed)
+        played = self.results[f"episodes {coverage}"]
+        returns = {name: values for name, values in played["returns"].items() if name in self.rewards}
+        return played["along"] + episode_measures(returns, self.config.seed)
 
     def _policy_measures(self) -> list[dict[str, Any]]:
         played = [self.results[f"policy {policy}"]["returns"] for policy in ("random", *self.runs)]

@@ -249,8 +249,9 @@ def test_runs_are_judged_under_the_reference(mine: Path):
 def test_a_coverage_that_cannot_be_had_is_told_before_others_are_collected(mine: Path):
     (mine / "acrobot.py").write_text("def up(next_obs):\n    return -next_obs[:, 0]\n")
     arguments = ("env.id=Acrobot-v1", "rewards=[zero,acrobot.py:up]", "coverages=[random,iid]", "output=out")
-    with pytest.raises(UsageError, match="coverage 'iid'"):
+    with pytest.raises(UsageError, match="coverage 'iid'") as refused:
         compared(*arguments)
+    assert "resume" not in str(refused.value)
     assert not (mine / "out").exists()
     report = compared(*arguments, "coverages=[random]", "samples=256", "episodes=2", "methods=[epic,dard,erc]")
     assert {row["method"] for row in report["distances"]} == {"epic"}
@@ -263,7 +264,7 @@ def test_a_full_disk_is_told_and_what_was_saved_is_kept(mine: Path, monkeypatch:
     arguments = (*WORLD, "rewards=[env,mine.py:centered]", "coverages=[random]")
     with monkeypatch.context() as patch:
         patch.setattr(session.Session, "_components", no_space)
-        with pytest.raises(UsageError, match=r"No space left on device[\s\S]*resume=out goes on"):
+        with pytest.raises(UsageError, match=r"No space left on device[\s\S]*resume=out goes on from there"):
             compared(*arguments, "output=out")
     assert compared("resume=out")["status"] == "complete"
 

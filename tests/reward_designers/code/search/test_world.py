@@ -1,0 +1,67 @@
+"""What is told about an environment: names, shapes, units, ranges, and nothing that is not there."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+import pytest
+
+from reward_designers.code.search import ArrayDescription, WorldDescription, describe
+from tests.reward_designers.code.search.scripted import ABOUT, WORLD, transitions
+
+
+def test_the_stub_is_python_that_names_every_array() -> None:
+    (cls,) = ast.parse(WORLD.stub()).body
+    assert isinstance(cls, ast.ClassDef)
+    named = [
+        node.target.id for node in cls.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
+    assert named == ["obs", "action", "terminated", "height", "speed"]
+    doc = ast.get_docstring(cls) or ""
+    assert "1000 steps of 0.008 s" in doc
+    assert "may end earlier" in doc
+    assert "discount is 0.99" in doc
+
+
+def test_a_line_says_shape_type_unit_meaning_and_range() -> None:
+    height = transitions().next_state["height"]
+    line = next(line for line in WORLD.stub().splitlines() if line.strip().startswith("height"))
+    assert line.strip() == (
+        "height: Array[(n), float64]  # [m] height of the torso; 1.25 when standing "
+        f"(random policy: {height.min():.3g} to {height.max():.3g})"
+    )
+    assert "action: Array[(n, 2), float32]" in WORLD.stub()
+
+
+def test_scales_are_half_the_range_and_never_zero() -> None:
+    assert ArrayDescription("x", typical=(-1.0, 3.0)).scale == 2.0
+    assert ArrayDescription("x", typical=(3.0, 3.0)).scale == 1.0
+    assert ArrayDescription("x").scale == 1.0
+
+
+def test_it_survives_a_file() -> None:
+    assert WorldDescription.from_json(json.loads(json.dumps(WORLD.to_json()))) == WORLD
+
+
+def test_discrete_actions_and_timeless_worlds() -> None:
+    world = describe("CartPole", "Balance.", transitions(), about={}, gamma=0.9, choices=2, terminates=False)
+    assert "one of 0 .. 1" in world.stub()
+    assert "never end earlier" in world.stub()
+    assert " s," not in world.stub()
+
+
+def test_a_field_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="no foot_height, but obs, height, speed"):
+        describe("Hopper", "Hop.", transitions(), about={**ABOUT, "foot_height": ("m", "")}, gamma=0.99)
+
+
+@pytest.mark.parametrize("name", ["speed", "obs", "two words"])
+def test_names_must_be_usable(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        WorldDescription("W", "Do.", WORLD.obs, WORLD.action, (ArrayDescription("speed"), ArrayDescription(name)))
+
+
+def test_a_task_needs_words() -> None:
+    with pytest.raises(ValueError, match="no sentence"):
+        WorldDescription("W", " ", WORLD.obs, WORLD.action)

@@ -108,7 +108,9 @@ def _curve(curve: Curve) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.3g}"
+    if value is None:
+        return "not finite"
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _name(name: str) -> str:

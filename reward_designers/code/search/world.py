@@ -51,7 +51,7 @@ class ArrayDescription:
         return half if half > 1e-6 else 1.0
 
     def stub(self) -> str:
-        """One line of the abstraction: name, type, and what is known."""
+        """One line of the abstraction: name, dtype and shape, and what is known."""
         shape = ", ".join(["n", *map(str, self.shape)])
         known = []
         if self.unit and self.unit != "1":
@@ -60,9 +60,9 @@ class ArrayDescription:
             known.append(self.text)
         if self.choices:
             known.append(f"one of 0 .. {self.choices - 1}")
-        if self.typical is not None:
+        if self.typical is not None and self.typical[0] < self.typical[1]:
             known.append(f"(random policy: {self.typical[0]:.3g} to {self.typical[1]:.3g})")
-        return f"{self.name}: Array[({shape}), {self.dtype}]" + (f"  # {' '.join(known)}" if known else "")
+        return f"{self.name}: {self.dtype}[{shape}]" + (f"  # {' '.join(known)}" if known else "")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class WorldDescription:
         yield '"""'
         yield self.obs.stub()
         yield self.action.stub()
-        yield "terminated: Array[(n), bool]  # the episode ended with this step, not by the time limit"
+        yield "terminated: bool[n]  # the episode ended with this step, not by the time limit"
         for field in self.fields:
             yield field.stub()
 

@@ -36,7 +36,7 @@ def test_one_unparsable_reply_shifts_nothing() -> None:
     for text in (replies[0], replies[2]):
         without.add(made(text))
     for history in (with_bad, without):
-        for key, candidate in list(history.candidates.items()):
+        for candidate in list(history.candidates.values()):
             if candidate.status == "proposed":
                 history.update(candidate.trained({0: len(candidate.source) + 0.5}, 10))
     good = {key: c for key, c in with_bad.candidates.items() if c.status != "rejected"}

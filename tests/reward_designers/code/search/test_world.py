@@ -28,10 +28,10 @@ def test_a_line_says_shape_type_unit_meaning_and_range() -> None:
     height = transitions().next_state["height"]
     line = next(line for line in WORLD.stub().splitlines() if line.strip().startswith("height"))
     assert line.strip() == (
-        "height: Array[(n), float64]  # [m] height of the torso; 1.25 when standing "
+        "height: float64[n]  # [m] height of the torso; 1.25 when standing "
         f"(random policy: {height.min():.3g} to {height.max():.3g})"
     )
-    assert "action: Array[(n, 2), float32]" in WORLD.stub()
+    assert "action: float32[n, 2]" in WORLD.stub()
 
 
 def test_scales_are_half_the_range_and_never_zero() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from agents.config import Schedule, TrainConfig, VLMReward, options
+from agents.config import CodeReward, Schedule, TrainConfig, VLMReward, options
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reward_designers.base import RewardFn
 
 ON_POLICY = ("ppo", "recurrent_ppo")
+SB3_GAMMA = 0.99
 MAX_ENVS, MIN_STEPS = 8, 64
 """A rollout tuned for one environment is split over at most so many, of at least so many steps each."""
 
@@ -61,7 +62,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
         config,
         env=replace(config.env, name=None if config.env.id else config.env.name),
         task=task.name if task is not None else None,
-        reward=with_prompts(config.reward, task),
+        reward=with_gamma(with_prompts(config.reward, task), algo.gamma),
         algo=algo,
         num_envs=num_envs,
         total_timesteps=total,
@@ -77,6 +78,13 @@ def with_prompts(reward: Any, task: Task | None) -> Any:
         return reward
     goal, baseline = reward.goal or list(task.goal_prompts), reward.baseline or list(task.baseline_prompts)
     return replace(reward, goal=goal, baseline=baseline)
+
+
+def with_gamma(reward: Any, gamma: float | None) -> Any:
+    """A potential's config with the algorithm's discount where none was given; others as they are."""
+    if not isinstance(reward, CodeReward) or not reward.potential or reward.gamma is not None:
+        return reward
+    return replace(reward, gamma=SB3_GAMMA if gamma is None else gamma)
 
 
 def find_task(name: str, task: str | None) -> Task | None:
@@ -142,7 +150,7 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
 
     Args:
         config: Resolved; its ``reward`` may also be a ``_target_`` node from a user's config directory.
-        run_dir: Where the file of a custom reward was copied to.
+        run_dir: Where the file of a custom or code reward was copied to.
 
     Raises:
         RewardError: It cannot be made.
@@ -165,6 +173,9 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
             path = f"{run_dir / place}:{function}"
         return FunctionReward(path, dict(node.params)) if node.params else as_reward(path)
 
+    if node.name == "code":
+        return make_program(config, run_dir)
+
     from reward_designers.vlm import reward as vlm
 
     if not node.goal:
@@ -172,6 +183,32 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
     options = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
     changed = {f.name: options[f.name] for f in fields(node) if f.name in options and options[f.name] != f.default}
     return vlm.VLMReward(**changed, device=config.device)
+
+
+def make_program(config: TrainConfig, run_dir: Path | None) -> RewardFn:
+    """The reward program that ``config.reward`` names, with its process started.
+
+    Raises:
+        RewardError: The program is refused, fails to load, or there is no sandbox for it.
+        OSError: Its file cannot be read.
+    """
+    from reward_designers.code import CodeReward
+
+    node = config.reward
+    path = Path(node.path) if run_dir is None else run_dir / node.path  # an absolute one stays
+    task = find_task(config.env.id or config.env.name or "", config.task)
+    if task is not None:
+        fields = tuple(task.fields)
+    else:
+        from envs.observations import Observations
+
+        env = make_env(config)
+        fields = tuple(name for name in Observations(env.observation_space).names)
+        env.close()
+    entry: Literal["reward", "potential"] = "potential" if node.potential else "reward"
+    code = CodeReward(path.read_text(), fields, entry, node.seconds, sandbox=node.sandbox.name)
+    code.start()
+    return code.potential(SB3_GAMMA if node.gamma is None else node.gamma) if node.potential else code
 
 
 def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:

@@ -318,15 +318,17 @@ def help_text(command: Command, name: str, description: str) -> str:
     lines += [""] if command.groups else []
     lines += _option_lines(command.config, "")
     for group, choices in command.groups.items():
-        shown: set[str] = set()
+        shown: dict[str, str] = {}
         for choice, node in choices.items():
-            rows = {key: f for key, f in options(node).items() if key not in shown}
+            rows = {key: f.metadata["help"] for key, f in options(node).items()}
+            known = {key for key, text in rows.items() if shown.get(key) == text}
+            rows = {key: text for key, text in rows.items() if key not in known}
             if rows:
                 same = all(type(other) is type(node) for other in choices.values())
                 doc = (type(node).__doc__ or "").splitlines()[0]
                 lines += ["", f"{group}: {doc}" if same else f"{group}={choice}: {doc}"]
-                lines += _option_lines(node, f"{group}.", skip=shown)
-                shown |= set(rows)
+                lines += _option_lines(node, f"{group}.", skip=known)
+                shown |= rows
     lines += ["", "Several values separated by commas and -m run one job for each: -m seed=0,1,2 algo=ppo,sac"]
     lines += ["Hydra's own options: --hydra-help; print the composed config: --cfg job"]
     return "\n".join(lines)

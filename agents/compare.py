@@ -125,7 +125,7 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
         config.coverages = [text.replace(c.path, str(Path(c.path).resolve())) if c.path else text for text, c in asked]
     with explained():
         for spec in specs:
-            if spec.kind in ("env", "fitness", "code", "saved"):  # the others take seconds to make
+            if spec.kind in ("env", "fitness", "code", "program", "saved"):  # the others take seconds to make
                 make(spec, world, task)
     return config, specs
 

@@ -28,6 +28,14 @@ class Texture(Enum):
     parts = "parts"
 
 
+class Sandbox(Enum):
+    """How well a reward program must be contained: `reward_designers.code.CodeReward` describes them."""
+
+    available = "available"
+    required = "required"
+    none = "none"
+
+
 class Schedule(Enum):
     """How the learning rate and PPO's clip range go over training."""
 
@@ -147,6 +155,20 @@ class ReplayModel:
     match: str = option("label", "exact: recorded prompts only; label: the same step of a search, numbers may differ")
     model: str | None = option(None, "whose replies, where several models' are recorded")
     pending: str | None = option(None, "folder to which prompts without replies are written", text=True)
+
+
+@dataclass
+class CodeReward:
+    """A reward program, such as a language model's, in a sandbox; see docs/code-rewards.md. Its file is copied."""
+
+    name: str = "code"
+    path: str = option(
+        MISSING, "path/to/program.py: a function reward(...) of named fields, and what it needs", text=True
+    )
+    potential: bool = option(False, "the file has a function potential(...) of one state instead, to shape with")
+    gamma: float | None = option(None, "discount of that shaping; default: the algorithm's", least=0, most=1)
+    seconds: float = option(10.0, "a call that takes longer ends the run", least=0.01)
+    sandbox: Sandbox = option(Sandbox.available, "available, required (all its layers), or none: run it unprotected")
 
 
 @dataclass
@@ -289,8 +311,8 @@ class CompareConfig:
     rewards: list[str] | None = option(
         None,
         "what to compare: env, fitness (the ground truth), zero, vlm (the task's prompts), 'vlm:PROMPT', "
-        "my.py:function, package.module:name, run:DIR (what that run was trained on), saved.npz; NAME=... names one; "
-        "default: env and those of the runs",
+        "my.py:function, package.module:name, code:program.py (sandboxed), run:DIR (what that run was trained on), "
+        "saved.npz; NAME=... names one; default: env and those of the runs",
         text=True,
     )
     coverages: list[str] | None = option(
@@ -353,7 +375,7 @@ TRAIN = Command(
     TrainConfig,
     {
         "env": {name: EnvConfig(name=name) for name in ENVS},
-        "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward()),
+        "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward()),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
     },
     {"env": "Humanoid", "reward": "env", "algo": "ppo"},

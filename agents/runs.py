@@ -5,7 +5,7 @@ meta.json         command, seed, git revision, versions, machine
 progress.csv      a row per logging interval; the same numbers as TensorBoard's in tensorboard/
 checkpoints/      what `resume` continues from
 best.safetensors  the policy with the highest evaluated fitness; last.safetensors: the newest
-reward/           a copy of the file of a custom reward
+reward/           a copy of the file of a custom or code reward
 summary.json      what came out; report.html shows it, video.mp4 too
 """
 
@@ -144,15 +144,18 @@ class RunDir:
             raise UsageError(f"{path} is damaged: {error}") from error
 
     def keep_reward_file(self, config: TrainConfig) -> None:
-        """Copy a custom reward's file here, and let the config name the copy.
+        """Copy a custom or code reward's file here, and let the config name the copy.
 
         Raises:
             UsageError: There is no such file.
         """
-        if getattr(config.reward, "name", None) != "custom":
+        kind = getattr(config.reward, "name", None)
+        if kind not in ("custom", "code"):
             return
-        place, _, function = config.reward.path.rpartition(":")
-        if not place.endswith(".py"):
+        place, separator, function = config.reward.path.rpartition(":")
+        if kind == "code":
+            place, separator, function = config.reward.path, "", ""
+        elif not place.endswith(".py"):
             return
         source = Path(place)
         if not source.is_file():
@@ -160,7 +163,7 @@ class RunDir:
         copy = self.path / "reward" / source.name
         copy.parent.mkdir(exist_ok=True)
         shutil.copy2(source, copy)
-        config.reward.path = f"{copy.relative_to(self.path)}:{function}"
+        config.reward.path = f"{copy.relative_to(self.path)}{separator}{function}"
 
     # Facts
 

@@ -3,6 +3,7 @@
 python -m agents.train env=Humanoid reward=vlm
 python -m agents.train env=Humanoid task=kneeling reward=vlm reward.alpha=0.5 algo=sac total_timesteps=200_000
 python -m agents.train env=Hopper reward=custom reward.path=my_rewards.py:stand
+python -m agents.train env=Hopper reward=code reward.path=BEST.py
 python -m agents.train env.id=LunarLander-v3 reward=env
 python -m agents.train -m env=Hopper,Walker2d reward=env,vlm seed=0,1,2
 python -m agents.train resume=runs/2026-11-21_12-00-00_Humanoid_vlm
@@ -77,7 +78,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
 
     check_env(config)
     config = resolve(config)
-    if _reward_name(config) == "custom":
+    if _reward_name(config) in ("custom", "code"):
         with explained():
             make_reward(config)  # mistakes in it are told before anything is written
     name = "_".join(str(part) for part in (config.env.id or config.env.name, config.task, _reward_name(config)) if part)
@@ -240,7 +241,7 @@ class Session:
         if reward == "vlm":
             goals = getattr(self.reward, "goal", ())
             reward += f" by {config.reward.model}: {' | '.join(goals)}"
-        elif reward == "custom":
+        elif reward in ("custom", "code"):
             reward += f" {config.reward.path}"
         went = f", going on from step {start:,}" if start else ""
         return (

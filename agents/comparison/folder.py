@@ -143,7 +143,7 @@ class ComparisonDir:
     def _with_copy(self, spec: RewardSpec) -> RewardSpec:
         place, _, function = spec.value.rpartition(":")
         source = Path(place if spec.kind == "code" else spec.value)
-        if spec.kind not in ("code", "saved") or source.suffix not in (".py", ".npz"):
+        if spec.kind not in ("code", "program", "saved") or source.suffix not in (".py", ".npz"):
             return spec
         copy = self.rewards / file_name(spec.name) / source.name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ class ComparisonDir:
         """Paths of copies as this process finds them."""
         return [
             replace(spec, value=str(self.path / spec.value))
-            if spec.value.startswith("rewards/") and spec.kind in ("code", "saved")
+            if spec.value.startswith("rewards/") and spec.kind in ("code", "program", "saved")
             else spec
             for spec in specs
         ]

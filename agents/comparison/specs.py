@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.build import make_model, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
-from agents.config import CompareConfig, CustomReward, EnvReward, TrainConfig, VLMReward, ZeroReward
+from agents.config import CodeReward, CompareConfig, CustomReward, EnvReward, TrainConfig, VLMReward, ZeroReward
 from agents.runs import RunDir
 from reward_designers.base import unknown_name
 
@@ -29,6 +29,7 @@ SHOWN = (
     "vlm:PROMPT",
     "my.py:function",
     "package.module:function",
+    "code:program.py",
     "run:DIR",
     "saved.npz",
 )
@@ -42,7 +43,7 @@ class RewardSpec:
         name: Names it in the report; no two are the same.
         text: What was asked for, without the name.
         kind: ``env``, ``fitness`` (the ground truth, as if it were a reward: nothing is trained here), ``zero``,
-            ``vlm``, ``code``, ``run`` or ``saved``.
+            ``vlm``, ``code`` (a function), ``program`` (in the sandbox), ``run`` or ``saved``.
         value: The prompt, import path, directory or file.
     """
 
@@ -88,24 +89,30 @@ def _parse(text: str) -> tuple[RewardSpec, bool]:
         spec = RewardSpec(text, text, text)
     elif kind == "vlm":
         spec = RewardSpec("vlm", text, "vlm", value.strip())
+    elif kind == "code":
+        spec = RewardSpec(Path(value).stem, text, "program", _check_file(value.strip()))
     elif kind == "run":
         spec = RewardSpec(Path(value).name or "run", text, "run", str(RunDir.open(value).path.resolve()))
     elif text.endswith(".npz"):
-        if not Path(text).is_file():
-            raise UsageError(f"rewards: no such file {text!r} (the working directory is {Path.cwd()})")
-        spec = RewardSpec(Path(text).stem, text, "saved", text)
+        spec = RewardSpec(Path(text).stem, text, "saved", _check_file(text))
     else:
         path = value if kind == "custom" else text
         spec = RewardSpec(_check_path(text, path).rpartition(":")[2], text, "code", path)
     return (replace(spec, name=name) if name else spec), bool(name)
 
 
+def _check_file(path: str) -> str:
+    """``path``, if there is such a file."""
+    if not Path(path).is_file():
+        raise UsageError(f"rewards: no such file {path!r} (the working directory is {Path.cwd()})")
+    return path
+
+
 def _check_path(text: str, path: str) -> str:
     """The import path ``path``, if its file or module is there."""
     place, _, function = path.rpartition(":")
     if place.endswith(".py") and function:
-        if not Path(place).is_file():
-            raise UsageError(f"rewards: no such file {place!r} (the working directory is {Path.cwd()})")
+        _check_file(place)
         return path
     if path.endswith(".py"):
         raise UsageError(f"rewards: {path} is a file: name a function in it, as in {path}:function")
@@ -136,7 +143,12 @@ def node_of(spec: RewardSpec, task: Task | None) -> Any:
         return RunDir.open(spec.value).read_config().reward
     if spec.kind == "vlm":
         return with_prompts(VLMReward(goal=spec.value or None), task)
-    nodes: dict[str, Any] = {"env": EnvReward(), "zero": ZeroReward(), "code": CustomReward(path=spec.value)}
+    nodes: dict[str, Any] = {
+        "env": EnvReward(),
+        "zero": ZeroReward(),
+        "code": CustomReward(path=spec.value),
+        "program": CodeReward(path=spec.value),
+    }
     return nodes.get(spec.kind)
 
 
@@ -192,6 +204,7 @@ def trained_on(specs: Sequence[RewardSpec], runs: Sequence[str], task: Task | No
             node = RunDir.open(path).read_config().reward
             name = node["_target_"].rpartition(".")[2] if isinstance(node, dict) else node.name
             name = node.path.rpartition(":")[2] if name == "custom" else name
+            name = Path(node.path).stem if name == "code" else name
             specs.append(RewardSpec(_unused(name, {spec.name for spec in specs}), f"run:{path}", "run", path))
     return specs
 
@@ -212,12 +225,13 @@ def reward_of(run: str, specs: Sequence[RewardSpec], task: Task | None) -> str |
 def _fingerprint(node: Any, folder: Path | None) -> str:
     """What makes a reward of a config what it is, as text."""
     values = dict(node) if isinstance(node, dict) else asdict(node)
-    for name in ("batch_size", "compile", "precision"):  # change how fast, not what
+    for name in ("batch_size", "compile", "precision", "seconds", "sandbox"):  # change how fast, not what
         values.pop(name, None)
     for name in ("goal", "baseline"):
         if isinstance(values.get(name), str):
             values[name] = [values[name]]
-    place, _, function = str(values.get("path", "")).rpartition(":")
+    path = str(values.get("path", ""))
+    place, _, function = (path, "", "") if path.endswith(".py") else path.rpartition(":")
     if place.endswith(".py"):
         file = folder / place if folder is not None else Path(place)
         values["path"] = f"{hashlib.sha256(file.read_bytes()).hexdigest()}:{function}"

@@ -51,6 +51,7 @@ class Prompts:
 
 def fenced(code: str) -> str:
     """A block of code that its content cannot end."""
+    code = str(code)  # raises for a template's value that is not given
     longest = max((len(run) for run in re.findall(r"`{3,}", code)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}python\n{code.strip()}\n{fence}"

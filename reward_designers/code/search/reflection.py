@@ -110,6 +110,7 @@ def _curve(curve: Curve) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return "not finite"
+    value += 0.0  # no -0
     return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 

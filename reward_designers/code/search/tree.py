@@ -113,7 +113,7 @@ class Tree(Designer):
 
     def observe(self, history: History, proposal: Proposal, text: str) -> None:
         """A verification: the last ``Score: x`` in it, limited to [-1, 1]; no value if there is none."""
-        found = re.findall(r"score\W{1,6}([+-]?\d*\.?\d+)", text, re.IGNORECASE)
+        found = re.findall(r"score[^\w+.-]{1,6}([+-]?\d*\.?\d+)", text, re.IGNORECASE)
         value = float(np.clip(float(found[-1]), -1, 1)) if found else None
         history.note(Note(proposal.operation, proposal.about, text.strip(), value))
 

@@ -6,6 +6,7 @@ model writes, so everything else treats them alike.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -87,16 +88,13 @@ class Weights(Designer):
         from cmaes import CMA
 
         strategy = CMA(np.zeros(len(self._terms)), 1.0, seed=self.seed, population_size=self._size)
+        known = {candidate.source: candidate for candidate in history.candidates.values()}
         for _ in range(rounds):
             draws = [strategy.ask() for _ in range(strategy.population_size)]
-            values = _ranks([self._known(history, x) for x in draws])
+            values = _ranks([known.get(self.program(x)) for x in draws])
             if values is not None:
                 strategy.tell(list(zip(draws, values, strict=True)))
         return [strategy.ask() for _ in range(strategy.population_size)]
-
-    def _known(self, history: History, x: np.ndarray) -> Candidate | None:
-        fields = self.prompts.world.field_names
-        return history.candidates.get(parse_program(self.program(x), fields=fields).hash)
 
 
 def named_terms(world: WorldDescription) -> dict[str, str]:
@@ -124,8 +122,6 @@ def _ranks(candidates: list[Candidate | None]) -> list[float] | None:
 
 def _arguments(terms: Mapping[str, Any], world: WorldDescription) -> list[str]:
     """The named arrays in the terms' expressions, in the order of the description."""
-    import re
-
     words = set(re.findall(r"[A-Za-z_]\w*", " ".join(terms.values())))
     names = ["obs", "action", "terminated", *world.field_names]
     return [name for each in names for name in (each, f"next_{each}") if name in words and name != "next_action"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import symtable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from reward_designers.base import RewardError, unknown_name
 from reward_designers.code.sandbox.namespace import BUILTINS
@@ -45,6 +45,10 @@ class ProgramRejected(RewardError):
     def __init__(self, reason: str, line: int | None = None):
         self.reason, self.line = sanitized(reason, 1200), line
         super().__init__(self.reason if line is None else f"line {line}: {self.reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Candidates are tried in other processes, and their errors come back."""
+        return type(self), (self.reason, self.line)
 
 
 def parse(source: str) -> ast.Module:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -36,12 +36,17 @@ class ProgramError(RewardError):
     Attributes:
         kind: ``raised`` (an exception), ``result`` (it returned no reward), or what ended the worker: ``timeout``,
             ``died``, ``protocol`` (it wrote what is no answer).
+        message: The message without the line.
         line: In the program, if known.
     """
 
     def __init__(self, kind: str, message: str, line: int | None = None):
-        self.kind, self.line = kind, line
+        self.kind, self.message, self.line = kind, message, line
         super().__init__(message if line is None else f"line {line}: {message}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Candidates are tried in other processes, and their errors come back."""
+        return type(self), (self.kind, self.message, self.line)
 
 
 @dataclass(frozen=True)
@@ -222,9 +227,10 @@ class Worker:
         """More CPU time, before the worker runs out: its own limit makes it die if this process cannot kill it."""
         if self._granted < self.limits.seconds + 5:
             soft, hard = resource.prlimit(self.pid, resource.RLIMIT_CPU)
-            soft = int(soft + CPU_GRANT)
-            resource.prlimit(self.pid, resource.RLIMIT_CPU, (soft if hard < 0 else min(soft, hard), hard))
-            self._granted += CPU_GRANT
+            more = int(CPU_GRANT + self.limits.seconds)
+            soft = soft + more if hard == resource.RLIM_INFINITY else min(soft + more, hard)
+            resource.prlimit(self.pid, resource.RLIMIT_CPU, (soft, hard))
+            self._granted += more
 
     # The process
 

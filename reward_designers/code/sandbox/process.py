@@ -19,7 +19,9 @@ _F_SEAL_FUTURE_WRITE = 0x0010  # fcntl has no name for it
 INPUT_BYTES, OUTPUT_BYTES = 1 << 30, 1 << 28
 """Sizes of the shared memories. They are sparse: what was never written takes no memory."""
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-"""All that the worker's environment holds: one thread, and sets of text that come in the same order every time."""
+_PASSED = ("LD_LIBRARY_PATH", "PYTHONHOME")
+"""All that a worker's environment holds: one thread, sets of text that come in the same order every time, and, where
+the interpreter does not start without them, the places of its libraries."""
 _SIGNALS = {4: "SIGILL", 6: "SIGABRT", 9: "SIGKILL", 11: "SIGSEGV", 24: "SIGXCPU, no CPU time left"}
 
 
@@ -57,7 +59,7 @@ class Process:
                 stdout=reply,
                 stderr=self._errors,
                 pass_fds=(input_fd, output_fd, lifeline),
-                env=_ENVIRONMENT,
+                env={**_ENVIRONMENT, **{name: os.environ[name] for name in _PASSED if name in os.environ}},
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for the trainer
             )

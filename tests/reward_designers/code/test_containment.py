@@ -153,12 +153,13 @@ def test_landlock_stops_by_itself_what_it_is_for(world: World) -> None:
         "file_raw_open", "file_numpy_memmap", "net_connect", "net_abstract_socket", "process_system", "parent_signal",
         "parent_environment", "parent_ptrace", "parent_memory", "import_from_folder",
     )  # fmt: skip
-    worker = Worker(world.source("attacks"), "reward", skip=("seccomp",), unrestricted=True)
+    others = ("seccomp", "capabilities", "not_dumpable", "limits")
+    worker = Worker(world.source("attacks"), "reward", skip=others, unrestricted=True)
     protection = worker.protection
     worker.close()
     if protection.landlock_abi < 6:
         pytest.skip(f"the kernel's Landlock is of version {protection.landlock_abi}")
-    assert run_all(world, "attacks", skip=("seccomp",), only=for_it) == set()
+    assert run_all(world, "attacks", skip=others, only=for_it) == set()
     assert world.state() == world.before
 
 

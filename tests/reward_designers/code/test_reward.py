@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import gc
-import multiprocessing
 import os
-import pickle
 import signal
-import subprocess
 import sys
-import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -267,135 +260,6 @@ def test_an_interrupted_call_does_not_shift_the_answers(
     t = batch(5)
     np.testing.assert_array_equal(reward(t)["reward"], t.state["obs"][:, 0])
     assert worker_of(reward) is not worker
-
-
-# Processes: copies, forks, threads, ends
-
-
-def alive(pid: int) -> bool:
-    """Whether the process runs; a zombie counts, for nobody waited for it."""
-    return Path(f"/proc/{pid}").exists()
-
-
-def gone(pid: int) -> bool:
-    """Whether the process ends within seconds."""
-    for _ in range(200):
-        if not alive(pid):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def test_close_and_start_again(reward: CodeReward) -> None:
-    first = worker_of(reward).pid
-    reward.close()
-    reward.close()
-    assert not alive(first)
-    assert reward(batch()).keys() == {"upright", "effort"}
-    assert worker_of(reward).pid != first
-
-
-def test_it_ends_with_the_object() -> None:
-    reward = load_program(SOURCE, fields=())
-    reward(batch())
-    pid = worker_of(reward).pid
-    del reward
-    gc.collect()
-    assert not alive(pid)
-
-
-def test_copies_have_processes_of_their_own(reward: CodeReward) -> None:
-    pid = worker_of(reward).pid
-    for other in (copy.deepcopy(reward), pickle.loads(pickle.dumps(reward))):
-        assert other._worker is None
-        np.testing.assert_array_equal(other(batch())["upright"], reward(batch())["upright"])
-        assert worker_of(other).pid != pid
-        other.close()
-    assert alive(pid)
-
-
-def test_a_fork_neither_uses_nor_ends_the_parents_process(reward: CodeReward) -> None:
-    pid, expected = worker_of(reward).pid, reward(batch())["upright"].tolist()
-    receive, send = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            closed = reward._worker is not None and reward._worker.closed
-            same = reward(batch())["upright"].tolist() == expected
-            os.write(send, f"{closed} {same} {worker_of(reward).pid != pid}".encode())
-            reward.close()
-            gc.collect()
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(receive, 100) == b"True True True"
-    os.close(receive)
-    os.close(send)
-    assert reward(batch())["upright"].tolist() == expected
-    assert worker_of(reward).pid == pid
-
-
-def _values(reward: RewardFn) -> list[float]:
-    return reward(batch())["upright"].tolist()
-
-
-def test_it_goes_to_other_processes(reward: CodeReward) -> None:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.map(_values, [reward]) == [_values(reward)]
-
-
-def test_threads_take_turns(reward: CodeReward) -> None:
-    wrong = []
-
-    def work(n: int) -> None:
-        for _ in range(50):
-            t = batch(n)
-            if not np.array_equal(reward(t)["upright"], np.cos(t.next_state["obs"][:, 2])):
-                wrong.append(n)
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in (3, 40, 200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-
-
-SCRIPT = """
-import os, sys, numpy as np
-from reward_designers import random_batch
-from reward_designers.code import load_program
-reward = load_program("def reward(obs):\\n    while len(obs) == 9: pass\\n    return obs[:, 0]", fields=())
-reward(random_batch({"obs": (2,)}, 16))
-print(reward._worker.pid, flush=True)
-"""
-
-
-def run_script(then: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SCRIPT + textwrap.dedent(then)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def test_nothing_is_left_at_the_end_of_the_interpreter() -> None:
-    script = run_script("")
-    out, err = script.communicate(timeout=60)
-    assert script.returncode == 0
-    assert err == ""
-    assert not alive(int(out))
-
-
-def test_a_killed_trainer_takes_a_busy_program_with_it() -> None:
-    script = run_script('reward(random_batch({"obs": (2,)}, 9))')
-    assert script.stdout is not None
-    pid = int(script.stdout.readline())
-    time.sleep(0.3)
-    assert alive(pid)
-    script.kill()
-    script.wait()
-    script.communicate()
-    assert gone(pid)
 
 
 # Saving, shaping, and other places

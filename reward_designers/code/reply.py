@@ -11,7 +11,6 @@ import re
 import textwrap
 
 from reward_designers.code.allowlist import ProgramRejected, undefined
-from reward_designers.code.program import Entry
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning|thought)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^`\n]*)$", re.MULTILINE)
@@ -21,7 +20,7 @@ _IMPORTS = {"np": "import numpy as np", "numpy": "import numpy", "math": "import
 MAX_REPLY = 200_000
 
 
-def parse_reply(reply: str, entry: Entry = "reward") -> str:
+def parse_reply(reply: str, entry: str = "reward") -> str:
     """The program in a reply, as a file of its own.
 
     It is the last code block that defines the function and is Python, with the other blocks of the reply before it that

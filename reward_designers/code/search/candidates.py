@@ -16,6 +16,7 @@ from reward_designers.base import unknown_name
 from reward_designers.code.allowlist import ProgramRejected
 from reward_designers.code.program import Entry, parse_program
 from reward_designers.code.search.training import TrainingRecord
+from reward_designers.code.validate import Validation
 
 Status = Literal["proposed", "rejected", "trained"]
 
@@ -25,7 +26,7 @@ class Rejection:
     """Why a program was not trained, or not to the end.
 
     Attributes:
-        stage: Where: ``reply``, ``program``, ``check``, ``critic``, ``training``, ...
+        stage: Where: ``reply``, a rung of the ladder (`validate`), ``critic``, ``training``, ...
         reason: For its author.
     """
 
@@ -64,6 +65,7 @@ class Candidate:
         origin: Where it comes from.
         status: ``proposed`` (it passed all checks so far), ``rejected`` or ``trained``.
         rejection: Why it was rejected.
+        warnings: What the checks before training found suspicious.
         steps: Environment steps that each seed was trained for.
         scores: Seed to the mean task score of the policy *at the end* of that training, over episodes that are used for
             nothing else; None where it is not a finite number. Never a maximum over the training.
@@ -75,6 +77,7 @@ class Candidate:
     origin: Origin
     status: Status = "proposed"
     rejection: Rejection | None = None
+    warnings: tuple[str, ...] = ()
     steps: int = 0
     scores: Mapping[int, float | None] = field(default_factory=dict)
     record: TrainingRecord | None = None
@@ -92,6 +95,12 @@ class Candidate:
         """The candidate of a text that holds no program, such as a reply without code."""
         key = "text-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
         return cls(key, text, origin, "rejected", rejection)
+
+    def checked(self, validation: Validation) -> Candidate:
+        """It, after the checks: rejected for the error that was found, or with their warnings."""
+        error = next((finding for finding in validation.findings if finding.error), None)
+        checked = replace(self, warnings=tuple(f.text for f in validation.findings if not f.error))
+        return checked if error is None else checked.rejected(error.stage, error.text)
 
     def rejected(self, stage: str, reason: str) -> Candidate:
         """It, rejected."""
@@ -147,6 +156,7 @@ class Candidate:
             **{
                 **data,
                 "origin": Origin(**{**origin, "parents": tuple(origin["parents"])}),
+                "warnings": tuple(data["warnings"]),
                 "rejection": None if rejection is None else Rejection(**rejection),
                 "scores": {int(seed): score for seed, score in data["scores"].items()},
                 "record": None if record is None else TrainingRecord.from_json(record),

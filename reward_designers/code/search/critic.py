@@ -9,13 +9,21 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from reward_designers.code.allowlist import ProgramRejected, parse
 from reward_designers.code.search.candidates import Candidate, History, Note
-from reward_designers.code.search.designer import Designer, Proposal, failed_rounds, iterations, last_failures
+from reward_designers.code.search.designer import (
+    Designer,
+    Proposal,
+    attempts,
+    failed_rounds,
+    iterations,
+    last_failures,
+)
 from reward_designers.code.search.prompts import Prompts
 from reward_designers.code.search.reflection import episodes
+from reward_designers.code.text import sanitized
 from reward_designers.llm import Message
 
 SPARSE, DENSE = 1.0, 0.1
@@ -65,13 +73,19 @@ class Critic(Designer):
         best = self.best(history)
         if best is None:
             operation = "retry" if failed else "first"
-            messages = self._messages(operation, last_failures(history))
+            messages = self._messages(operation, others=last_failures(history), **attempts(history))
             return [Proposal(operation, prompt=self.ask(history, operation, messages, self.samples))]
         if self._episodes(best) and not history.said("analyse", best.key):
             return [self._analysis(history, best)]
-        analysis = "\n\n".join(note.text for note in history.said("analyse", best.key))
+        analysis = "\n\n".join(sanitized(note.text, 2000) for note in history.said("analyse", best.key))
         messages = self.after(
-            best, "improve", self._messages("first"), others=last_failures(history), feedback=[], analysis=analysis
+            best,
+            "improve",
+            self._messages("first"),
+            others=last_failures(history),
+            feedback=[],
+            analysis=analysis,
+            **attempts(history, best.key),
         )
         prompt = self.ask(history, "improve", messages, self.samples)
         return [Proposal("improve", about=(best.key,), prompt=prompt)]
@@ -89,6 +103,11 @@ class Critic(Designer):
             return []
         return history.pending
 
+    @property
+    def function(self) -> str:
+        """See `Designer.function`; `dense` is beside it."""
+        return "sparse"
+
     def finish(self, source: str) -> str:
         """See `bounded`."""
         return bounded(source)
@@ -99,8 +118,8 @@ class Critic(Designer):
             replace(candidate, source=candidate.source.partition(MARK)[0]), template, messages, **values
         )
 
-    def _messages(self, operation: str, others: list[str] | None = None) -> list[Message]:
-        return self.prompts.ask(operation, system="system_bounded", others=others or [], examples=())
+    def _messages(self, operation: str, **values: Any) -> list[Message]:
+        return self.prompts.ask(operation, system="system_bounded", examples=(), **values)
 
     def _critique(self, history: History, candidate: Candidate, index: int) -> Proposal:
         messages = self.prompts.ask("critique", system="system_judge", source=candidate.source)

@@ -1,9 +1,9 @@
 """What all designers have in common: they propose, the search does the rest.
 
     while proposals := designer.propose(history):
-        for proposal in proposals: ...          # ask the model, check the programs, history.add(candidate)
-            designer.observe(history, proposal, text)     # for an answer that is no program
-        ...                                     # train designer.ready(history), history.update(candidate)
+        ...  # ask the model for each; a program: history.add(designer.read(proposal, reply, i)), then check it;
+        ...  # an answer or a person's sentence: designer.observe(history, proposal, text)
+        ...  # train designer.ready(history): history.update(candidate.trained(scores, steps, record))
         history.end_round()
 
 A designer has options but no state: what it proposes is a function of the history, which is plain data. Reading the
@@ -12,12 +12,15 @@ history back resumes a search exactly.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from reward_designers.code.search.candidates import Candidate, History, Note, Origin
+from reward_designers.code.allowlist import ProgramRejected
+from reward_designers.code.reply import parse_reply
+from reward_designers.code.search.candidates import Candidate, History, Note, Origin, Rejection
 from reward_designers.code.search.prompts import Prompts, fenced, slug
 from reward_designers.code.search.reflection import failures, reflect
 from reward_designers.code.search.selection import select
@@ -91,6 +94,21 @@ class Designer(ABC):
         """The candidates that may be trained now."""
         return history.pending
 
+    def read(self, proposal: Proposal, reply: str, index: int = 0) -> Candidate:
+        """The candidate in a reply; a rejected one, with the reason for its author, if there is no program."""
+        fields, entry = self.prompts.world.field_names, self.prompts.entry
+        origin = proposal.origin(index, idea(reply))
+        try:
+            source = self.finish(parse_reply(reply, self.function))
+        except ProgramRejected as error:
+            return Candidate.unusable(reply, origin, Rejection("reply", str(error)))
+        return Candidate.of(source, origin, fields=fields, entry=entry)
+
+    @property
+    def function(self) -> str:
+        """The function by which a program in a reply is known."""
+        return self.prompts.entry
+
     def finish(self, source: str) -> str:
         """The program that is made of what the model wrote.
 
@@ -121,6 +139,13 @@ class Designer(ABC):
         return [*messages, {"role": "assistant", "content": answer}, {"role": "user", "content": said}]
 
 
+def idea(reply: str) -> str:
+    """What a reply says before its code, thoughts left out."""
+    spoken = re.sub(r"(?is)<(think|thinking|reasoning)>.*?(</\1>|\Z)", "", reply)
+    before, fence, _ = re.sub(r"(?is)^.*</(think|thinking|reasoning)>", "", spoken).partition("```")
+    return before.strip() if fence else ""
+
+
 def iterations(history: History) -> list[int]:
     """The rounds in which something new was trained and has a score: those that count against a designer's budget."""
     return [i for i in range(len(history.rounds)) if any(c.values is not None for c in history.new(i))]
@@ -145,7 +170,26 @@ def failed_rounds(history: History) -> int:
     return count
 
 
+def attempts(history: History, key: str = "") -> dict[str, Any]:
+    """What a prompt says of earlier attempts at the same thing, for its template: their number, and what they scored.
+
+    Replies are stored under their prompt, so that the same words would bring the same replies again.
+
+    Args:
+        history: What happened.
+        key: The program that is to be changed; empty for a first one.
+    """
+    made = [c for c in history.candidates.values() if c.origin.parents[:1] == ((key,) if key else ())]
+    repeats = [i for i, keys in enumerate(history.rounds) if keys and not history.new(i)]
+    rounds = {*repeats, *(c.origin.round for c in made)}
+    return {"attempt": 1 + len(rounds), "tried": [f"{c.mean:.3g}" for c in made if c.mean is not None]}
+
+
 def last_failures(history: History) -> list[str]:
     """Why programs of the last round that proposed some were not trained."""
     proposing = [i for i, keys in enumerate(history.rounds) if keys]
-    return failures(history.new(proposing[-1])) if proposing else []
+    if not proposing:
+        return []
+    repeated = [key for key in history.rounds[proposing[-1]] if history[key].origin.round < proposing[-1]]
+    told = [f"{len(repeated)} repeated what had been tried before"] if repeated else []
+    return failures(history.new(proposing[-1])) + told

@@ -15,6 +15,7 @@ from reward_designers.code.search.designer import (
     Designer,
     Proposal,
     SearchError,
+    attempts,
     failed_rounds,
     iterations,
     last_failures,
@@ -67,10 +68,11 @@ class Eureka(Designer):
     def _sample(self, history: History, operation: str, best: Candidate | None) -> Proposal:
         others = last_failures(history)
         if best is None:
-            messages = self.prompts.ask(operation, others=others, examples=())
+            messages = self.prompts.ask(operation, others=others, examples=(), **attempts(history))
         else:
             said = [note.text for note in history.said("feedback", best.key) if note.text]
             first = self.prompts.ask("first", examples=())
-            messages = self.after(best, operation, first, others=others, feedback=said, analysis="")
+            earlier = attempts(history, best.key)
+            messages = self.after(best, operation, first, others=others, feedback=said, analysis="", **earlier)
         about = () if best is None else (best.key,)
         return Proposal(operation, about=about, prompt=self.ask(history, operation, messages, self.samples))

@@ -27,6 +27,8 @@ def reflect(candidate: Candidate) -> str:
     found = score(candidate)
     lines = [f"It was trained for {candidate.steps} steps with {_seeds(len(candidate.scores))}."]
     lines.append(f"Task score of the final policy: {candidate.failure if found is None else found}")
+    if candidate.warnings:
+        lines += ["Before training it was found that:", *(f"- {sanitized(text, 1000)}" for text in candidate.warnings)]
     if candidate.record is not None:
         lines += ["", statistics(candidate.record), "", diagnoses(candidate.record)]
     return "\n".join(lines)
@@ -70,7 +72,9 @@ def failure(candidate: Candidate) -> str:
     stages = {
         "reply": "The reply could not be used",
         "program": "The program is not allowed",
-        "check": "The program failed a check before training",
+        "load": "The program could not be loaded",
+        "laws": "The program breaks a rule that every reward has to keep",
+        "trajectories": "The reward does not prefer what is known to be better",
         "critic": "A review before training rejected it",
         "training": "Its training failed",
     }

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reward_designers.code.search.candidates import History
-from reward_designers.code.search.designer import Designer, Proposal, failed_rounds, iterations, last_failures
+from reward_designers.code.search.designer import (
+    Designer,
+    Proposal,
+    attempts,
+    failed_rounds,
+    iterations,
+    last_failures,
+)
 from reward_designers.code.search.prompts import Prompts
 from reward_designers.code.search.selection import select
 from reward_designers.code.search.world import WorldDescription
@@ -67,7 +74,7 @@ class Text2Reward(Designer):
         failed = failed_rounds(history)
         found = iterations(history)
         if not found:
-            return [self._first(history, "retry" if failed else "first")]
+            return [self._first(history, failed)]
         current = self._current(history, found[-1])
         said = history.said("feedback", current)
         if not said and len(found) <= self.refinements:
@@ -81,6 +88,7 @@ class Text2Reward(Designer):
             others=last_failures(history) if failed else [],
             feedback=[said[-1].text],
             analysis="",
+            **attempts(history, current),
         )
         prompt = self.ask(history, "refine", messages, self.samples)
         return [Proposal("refine", about=(current,), prompt=prompt)]
@@ -91,12 +99,12 @@ class Text2Reward(Designer):
         assert key is not None
         return key
 
-    def _first(self, history: History, operation: str) -> Proposal:
-        messages = (
-            self._opening()
-            if operation == "first"
-            else self.prompts.ask("retry", others=last_failures(history), examples=())
-        )
+    def _first(self, history: History, failed: int) -> Proposal:
+        if failed:
+            operation = "retry"
+            messages = self.prompts.ask(operation, others=last_failures(history), **attempts(history))
+        else:
+            operation, messages = "first", self._opening()
         return Proposal(operation, prompt=self.ask(history, operation, messages, self.samples))
 
     def _opening(self) -> list[Message]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -24,7 +25,14 @@ from typing import ClassVar
 import numpy as np
 
 from reward_designers.code.search.candidates import Candidate, History, Note
-from reward_designers.code.search.designer import Designer, Proposal, failed_rounds, iterations, last_failures
+from reward_designers.code.search.designer import (
+    Designer,
+    Proposal,
+    attempts,
+    failed_rounds,
+    iterations,
+    last_failures,
+)
 from reward_designers.code.search.prompts import Prompts
 from reward_designers.code.search.reflection import reflect
 
@@ -102,7 +110,7 @@ class Tree(Designer):
             return []
         if not trained:
             operation = "retry" if failed else "first"
-            messages = self.prompts.ask(operation, others=last_failures(history), examples=())
+            messages = self.prompts.ask(operation, others=last_failures(history), examples=(), **attempts(history))
             return [Proposal(operation, prompt=self.ask(history, operation, messages, self.roots))]
         unverified = [c for c in trained if not history.said("verify", c.key)]
         if self.verify and unverified:
@@ -132,19 +140,21 @@ class Tree(Designer):
 
     def _expansion(self, history: History, nodes: dict[str, Node], leaf: Node, room: int) -> list[Proposal]:
         rng = np.random.default_rng([self.seed, len(history.rounds)])
-        proposals: list[Proposal] = []
         wanted = sorted((index, i, name) for i, name in enumerate(OPERATIONS) for index in range(OPERATIONS[name]))
-        for index, _, operation in wanted[:room]:  # one of each before the second of any
-            keys = self._shown(operation, nodes, leaf, rng)
+        # The same prompt twice is one prompt with two samples: apart, both would bring the same stored reply.
+        counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        for _, _, operation in wanted[:room]:  # one of each before the second of any
+            counts[operation, tuple(self._shown(operation, nodes, leaf, rng))] += 1
+        proposals = []
+        for index, ((operation, keys), n) in enumerate(counts.items()):
             shown = [self._show(history[key], number) for number, key in enumerate(keys, 1)]
-            messages = self.prompts.ask(operation, shown=shown)
-            prompt = self.ask(history, operation, messages, index=index)
-            about = (leaf.key, *(key for key in keys if key != leaf.key))
-            proposals.append(Proposal(operation, about=about, prompt=prompt))
+            messages = self.prompts.ask(operation, shown=shown, **attempts(history, leaf.key))
+            prompt = self.ask(history, operation, messages, n, index)
+            proposals.append(Proposal(operation, about=(leaf.key, *keys[:-1]), prompt=prompt))
         return proposals
 
     def _shown(self, operation: str, nodes: dict[str, Node], leaf: Node, rng: np.random.Generator) -> list[str]:
-        """What an operation looks at; the leaf last."""
+        """Keys of what an operation looks at, each once; the leaf last."""
         if operation.startswith("mutate"):
             return [leaf.key]
         if operation == "path":

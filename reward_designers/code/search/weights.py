@@ -98,8 +98,13 @@ class Weights(Designer):
 
 
 def named_terms(world: WorldDescription) -> dict[str, str]:
-    """Every number that the environment names, after the step and in units of its typical range; effort; survival."""
+    """Every number that the environment names, after the step and in units of its typical range; effort; survival.
+
+    Where it names none, the numbers of its observation.
+    """
     terms = {f.name: f"next_{f.name} / {f.scale:.6g}" for f in world.fields if f.shape == () and f.dtype != "object"}
+    if not terms and len(world.obs.shape) == 1:
+        terms = {f"obs_{i}": f"next_obs[:, {i}]" for i in range(world.obs.shape[0])}
     if len(world.action.shape) == 1 and not world.action.choices:
         terms["effort"] = "-np.mean(np.square(action), axis=-1)"
     if world.terminates:

@@ -108,14 +108,20 @@ class Script:
         if proposal.wants != "program":
             self.designer.observe(self.history, proposal, text)
             return
-        world = self.designer.prompts.world
-        candidate = Candidate.of(self.designer.finish(text), proposal.origin(i, "an idea"), fields=world.field_names)
-        self.history.add(candidate)
+        if proposal.program is not None:
+            fields = self.designer.prompts.world.field_names
+            self.history.add(Candidate.of(text, proposal.origin(i), fields=fields))
+        else:
+            self.history.add(self.designer.read(proposal, f"My idea.\n\n```python\n{text}\n```", i))
 
     def run(self) -> Script:
-        """All rounds."""
-        while self.step():
-            assert len(self.log) < 200
+        """All rounds. No prompt may be asked twice: a store of replies would bring the same ones."""
+        try:
+            while self.step():
+                assert len(self.log) < 200
+        finally:
+            asked = [p.prompt.hash for proposals in self.log for p in proposals if p.prompt is not None]
+            assert len(set(asked)) == len(asked)
         return self
 
     def fails(self) -> str:

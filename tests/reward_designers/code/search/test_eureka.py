@@ -39,7 +39,7 @@ def test_the_best_program_and_its_reflection_go_into_the_next_prompt() -> None:
     assert first.prompt is not None
     assert first.prompt.n == 3
     assert program(5.0).strip() in text(second, "assistant")
-    assert "an idea" in text(second, "assistant")
+    assert "My idea." in text(second, "assistant")
     assert "5 [4.98, 5.02] (3 seeds)" in text(second)
     assert "speed: [0, 1, 2" in text(second)
     assert second.about == (next(c.key for c in script.history.candidates.values() if weight(c) == 5.0),)
@@ -53,6 +53,8 @@ def test_the_best_of_all_rounds_is_improved_not_that_of_the_last() -> None:
     replies = numbered(*(program(w) for w in (5.0, 1.0, 2.0)))
     script = Script(Eureka(PROMPTS, samples=1, iterations=3), replies, scores).run()
     assert program(5.0).strip() in text(script.log[2][0], "assistant")
+    assert "This is attempt 2 at this; the programs of earlier ones reached task scores of 1." in text(script.log[2][0])
+    assert "attempt" not in text(script.log[1][0])
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
@@ -93,6 +95,8 @@ def test_a_model_that_only_repeats_itself_ends_the_search_and_nothing_is_trained
     script = Script(Eureka(PROMPTS, samples=2, iterations=5), lambda p, i: program(1.0), scores)
     assert "only repeated earlier programs" in script.fails()
     assert len(script.trained) == 1
+    assert "1 repeated what had been tried before" in text(script.log[2][0])
+    assert "This is attempt 3 at this" in text(script.log[3][0])
 
 
 def test_failures_beside_the_best_are_told_too() -> None:

@@ -73,7 +73,9 @@ def test_what_is_not_finite_is_said() -> None:
     [
         ("reply", "The reply could not be used: it has no code"),
         ("program", "The program is not allowed: it has no code"),
-        ("check", "The program failed a check before training: it has no code"),
+        ("load", "The program could not be loaded: it has no code"),
+        ("laws", "The program breaks a rule that every reward has to keep: it has no code"),
+        ("trajectories", "The reward does not prefer what is known to be better: it has no code"),
         ("training", "Its training failed: it has no code"),
         ("duplicate", "It was rejected (duplicate): it has no code"),
     ],
@@ -94,10 +96,10 @@ def test_nothing_can_be_said_about_what_has_not_happened() -> None:
 
 def test_different_reasons_once_each_the_frequent_first() -> None:
     a, b = (Candidate.unusable(str(i), Origin("first"), Rejection("reply", "cut off")) for i in range(2))
-    c = made().rejected("check", "wrong shape")
+    c = made().rejected("laws", "wrong shape")
     assert failures([c, a, b, made(2.0)]) == [
         "The reply could not be used: cut off (2 times)",
-        "The program failed a check before training: wrong shape",
+        "The program breaks a rule that every reward has to keep: wrong shape",
     ]
 
 

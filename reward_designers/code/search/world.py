@@ -32,7 +32,7 @@ class ArrayDescription:
         dtype: Such as ``float64``.
         unit: Such as ``m/s``; empty if it has none, or several.
         text: What it holds, in a few words.
-        typical: Smallest and largest value met by a policy that acts at random; None if nobody looked.
+        typical: Smallest and largest value seen, by a policy that acts at random, say; None if nobody looked.
         choices: Of a discrete action, how many there are; 0 for anything else.
     """
 
@@ -53,15 +53,12 @@ class ArrayDescription:
     def stub(self) -> str:
         """One line of the abstraction: name, dtype and shape, and what is known."""
         shape = ", ".join(["n", *map(str, self.shape)])
-        known = []
-        if self.unit and self.unit != "1":
-            known.append(f"[{self.unit}]")
-        if self.text:
-            known.append(self.text)
-        if self.choices:
-            known.append(f"one of 0 .. {self.choices - 1}")
+        known = [f"[{self.unit}]"] if self.unit and self.unit != "1" else []
+        choices = f"one of 0 .. {self.choices - 1}" if self.choices else ""
+        if self.text or choices:
+            known.append(", ".join(filter(None, [self.text, choices])))
         if self.typical is not None and self.typical[0] < self.typical[1]:
-            known.append(f"(random policy: {self.typical[0]:.3g} to {self.typical[1]:.3g})")
+            known.append(f"(seen: {self.typical[0]:.3g} to {self.typical[1]:.3g})")
         return f"{self.name}: {self.dtype}[{shape}]" + (f"  # {' '.join(known)}" if known else "")
 
 

@@ -29,7 +29,7 @@ def test_a_line_says_shape_type_unit_meaning_and_range() -> None:
     line = next(line for line in WORLD.stub().splitlines() if line.strip().startswith("height"))
     assert line.strip() == (
         "height: float64[n]  # [m] height of the torso; 1.25 when standing "
-        f"(random policy: {height.min():.3g} to {height.max():.3g})"
+        f"(seen: {height.min():.3g} to {height.max():.3g})"
     )
     assert "action: float32[n, 2]" in WORLD.stub()
 
@@ -45,8 +45,10 @@ def test_it_survives_a_file() -> None:
 
 
 def test_discrete_actions_and_timeless_worlds() -> None:
-    world = describe("CartPole", "Balance.", transitions(), about={}, gamma=0.9, choices=2, terminates=False)
-    assert "one of 0 .. 1" in world.stub()
+    world = describe(
+        "CartPole", "Balance.", transitions(), about={}, gamma=0.9, choices=2, action_text="push", terminates=False
+    )
+    assert "# push, one of 0 .. 1\n" in world.stub()
     assert "never end earlier" in world.stub()
     assert " s," not in world.stub()
 

@@ -24,8 +24,9 @@ def parse_reply(reply: str, entry: str = "reward") -> str:
     """The program in a reply, as a file of its own.
 
     It is the last code block that defines the function and is Python, with the other blocks of the reply before it that
-    define what it lacks. Without blocks it is the longest stretch of lines that is such a program. An import of numpy
-    or math that was forgotten is added, as prompts show programs with them.
+    define what it lacks. Without blocks it is the longest stretch of lines that is such a program. Calls at the top
+    level, which show its use, are left out; an import of numpy or math that was forgotten is added, as prompts show
+    programs with them.
 
     Args:
         reply: What the model wrote.
@@ -105,6 +106,8 @@ def _bare(text: str, entry: str) -> str | None:
 
 def _completed(block: str, blocks: list[str]) -> str:
     """``block`` with the imports that it forgot, and with earlier blocks that define what it lacks."""
+    blocks = [_without_examples(other) for other in blocks]
+    block = _without_examples(block)
     tree = _tree(block)
     assert tree is not None
     missing = _missing(tree)
@@ -117,6 +120,17 @@ def _completed(block: str, blocks: list[str]) -> str:
             missing = _missing(tree)
     imports = [line for name, line in _IMPORTS.items() if name in missing]
     return "\n".join([*imports, *([""] if imports else []), block])
+
+
+def _without_examples(block: str) -> str:
+    """Without the lines at the top level that only show how the program is used."""
+    tree, lines = _tree(block), block.split("\n")
+    for node in reversed(tree.body if tree else []):
+        call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        main = isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+        if call or main:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "\n".join(lines)
 
 
 def _missing(tree: ast.Module) -> set[str]:

@@ -32,7 +32,7 @@ NUMPY = _words(
     reshape ravel transpose permute_dims swapaxes moveaxis squeeze expand_dims broadcast_to broadcast_arrays
     atleast_1d atleast_2d atleast_3d concatenate concat stack vstack hstack dstack column_stack split array_split
     hsplit vsplit tile repeat flip fliplr flipud roll rot90 pad append delete insert take take_along_axis
-    put_along_axis sort argsort partition argpartition unique polyval polyfit isin in1d triu_indices tril_indices
+    put_along_axis sort argsort partition argpartition unique polyval polyfit isin triu_indices tril_indices
     real imag angle conj apply_along_axis vectorize shape size ndim result_type finfo iinfo
     ndarray dtype generic number floating integer float16 float32 float64 double single int8 int16 int32 int64 intp
     uint8 uint16 uint32 uint64 bool bool_ errstate linalg
@@ -53,6 +53,7 @@ VALUES = _words(
     T all any argmax argmin argsort astype clip copy cumprod cumsum diagonal dot dtype fill flatten item max mean min
     ndim nonzero prod ravel real repeat reshape round shape size sort squeeze std sum swapaxes take tolist trace
     transpose var eps tiny
+    accumulate reduce
     add append count difference endswith extend get index insert intersection issubset issuperset items join keys lower
     pop remove replace reverse setdefault split startswith strip union update upper values
     """

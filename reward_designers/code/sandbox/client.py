@@ -30,6 +30,14 @@ START_TIMEOUT = 120.0
 CPU_GRANT = 600.0
 
 
+_HINTS = {
+    "read-only": "inputs are read-only: work on a copy",
+    "truth value of an array": "arguments are batched: np.where(condition, a, b) instead of if, & instead of and",
+    "can be converted to Python scalars": "math works on single numbers: use numpy's function",
+}
+"""What numpy's messages mean for the author of a program."""
+
+
 class ProgramError(RewardError):
     """A reward program failed in the sandbox. The message is fit for its author, a language model or a person.
 
@@ -289,8 +297,7 @@ class Worker:
         message = sanitized(message, 600)
         if kind == "ResultError":
             return ProgramError("result", message)
-        if "read-only" in message:
-            message += " (inputs are read-only: work on a copy)"
+        message += next((f" ({hint})" for words, hint in _HINTS.items() if words in message), "")
         shown = f"{sanitized(kind, 60)}: {message}" if message else sanitized(kind, 60)
         if line is not None:
             shown += f"\n    {sanitized(self._source_lines[line - 1].strip(), 160)}"

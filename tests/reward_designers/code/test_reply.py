@@ -51,6 +51,12 @@ def test_what_comes_before_the_last_def_is_kept() -> None:
     assert same(parse_reply(f"```python\n{source}```"), source)
 
 
+def test_examples_of_its_use_are_left_out() -> None:
+    used = f"{PROGRAM}\nprint(reward(1, 2))\nif __name__ == '__main__':\n    import sys\n    sys.exit(reward(1, 2))\n"
+    assert same(parse_reply(f"```python\n{used}```"))
+    assert "main" not in parse_reply(used)
+
+
 def test_forgotten_imports_are_added() -> None:
     found = parse_reply("```python\ndef reward(obs):\n    return np.exp(obs[:, 0]) + math.pi\n```")
     assert same(found, "import numpy as np\nimport math\ndef reward(obs):\n    return np.exp(obs[:, 0]) + math.pi\n")

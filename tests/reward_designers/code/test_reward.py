@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
 import time
+import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from reward_designers import RewardFn, check_reward, random_batch, reward_fn
 from reward_designers.base import RewardError, Transition
 from reward_designers.code import CodeReward, ProgramError, ProgramRejected, SandboxUnavailable, load_program
 from reward_designers.code.sandbox.client import Worker
+from reward_designers.code.surface import LINALG, MATH, NUMPY, TYPING
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = """
@@ -46,7 +49,7 @@ def batch(n: int = 16) -> Transition:
 
 
 def program(line: str, arguments: str = "obs") -> str:
-    return f"import numpy as np\n\n\ndef reward({arguments}):\n    {line}\n"
+    return f"import math\nimport numpy as np\n\ndef reward({arguments}):\n    {line}\n"
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +150,8 @@ def test_programs_keep_their_own_constants_and_defaults() -> None:
     [
         ("return obs[:, 9]", "raised", "line 5: IndexError: index 9 is out of bounds"),
         ("return 1 / 0", "raised", "line 5: ZeroDivisionError: division by zero\n    return 1 / 0"),
+        ("return math.exp(obs[:, 0])", "raised", "math works on single numbers: use numpy's function"),
+        ("return obs[:, 0] if obs[:, 0] > 0 else -obs[:, 0]", "raised", "np.where(condition, a, b) instead of if"),
         ("obs[:, 0] = 1.0\n    return obs[:, 0]", "raised", "inputs are read-only: work on a copy"),
         ("return obs", "result", "got (16, 4); inputs are batched"),
         ("return obs[:, :1] - obs[:, 0]", "result", "(n, 1) and (n,) broadcast to (n, n)"),
@@ -193,6 +198,31 @@ def test_errors_are_told_and_do_not_end_the_process(
     with pytest.raises(ProgramError):
         reward(batch())
     assert worker_of(reward).pid == pid
+
+
+def test_all_that_may_be_named_works_in_the_sandbox() -> None:
+    """Numpy imports parts of itself when they are first used, and nothing can be imported in the sandbox."""
+    for surface, module in ((NUMPY, np), (LINALG, np.linalg), (MATH, math), (TYPING, typing)):
+        assert not [name for name in surface if not hasattr(module, name)]
+    source = f"""
+import numpy as np
+FUNCTIONS = [getattr(np, name) for name in {sorted(NUMPY)!r}] + [getattr(np.linalg, n) for n in {sorted(LINALG)!r}]
+def reward(obs):
+    row, square = obs[:, 0], obs[:3, :3] @ obs[:3, :3].T + np.eye(3)
+    for function in FUNCTIONS:
+        for arguments in ((row,), (obs,), (square,), (row, row), (obs, 2), (3, 4), ([row, row],), (row > 0, row, row),
+                          (np.sum, 0, obs), (np.sum,), (row, row, 2), ("ij->i", obs), ("text",), (row, [0.1, 0.9])):
+            try:
+                repr(function(*arguments))
+            except (ImportError, OSError) as error:
+                raise RuntimeError(repr(function)) from error
+            except Exception:
+                pass
+    return row
+"""
+    worker = Worker(source, "reward", unrestricted=True)
+    assert worker({"obs": np.random.default_rng(0).standard_normal((8, 4))}).keys() == {"reward"}
+    worker.close()
 
 
 @pytest.fixture

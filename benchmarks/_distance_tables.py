@@ -12,7 +12,7 @@ from agents.evaluation import interval
 
 COVERAGES = ("random", "env's policy", "mixture", "own policy")
 METHODS = {"epic": "EPIC", "dard": "DARD", "erc": "ERC"}
-MEASURES = {"fitness": "fitness", "return": "return under env's", "discounted": "the same, discounted"}
+MEASURES = {"fitness": "fitness", "return": "return", "discounted": "discounted return"}
 ASKED = (("env", "discounted"), ("env", "fitness"), ("fitness", "fitness"))
 """Distances to which reward are held against which outcome."""
 COLORS = {"negated": "#dc2626", "bounce": "#dc2626", "speed": "#dc2626", "upright": "#dc2626", "vlm": "#2563eb"}
@@ -50,6 +50,8 @@ def _row(*cells: Any) -> str:
 def _outcome(outcome: Results, measure: str) -> str:
     values = outcome[measure]
     digits = 2 if measure == "fitness" else 0
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     low, high = interval(values)
     return f"{np.mean(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
@@ -112,14 +114,16 @@ def draw(studies: Mapping[str, Results], path: Path, method: str = "epic") -> No
             panel.set_title(coverage, fontsize=10)
             panel.axhline(1, color="#94a3b8", lw=0.8, ls="--")
             panel.axhline(0, color="#94a3b8", lw=0.8)
-            for row, outcome in points(study, method, "env", coverage):
-                values = normalized(study, outcome)
-                x, y, (low, high) = row["value"], float(np.mean(values)), interval(values)
+            found = [(row, normalized(study, outcome)) for row, outcome in points(study, method, "env", coverage)]
+            places = [(row["value"], float(values.mean())) for row, values in found]
+            for (row, values), (x, y) in zip(found, places, strict=True):
                 color = COLORS.get(row["reward"], "#334155")
                 panel.plot([row["low"], row["high"]], [y, y], color=color, lw=1)
-                panel.plot([x, x], [low, high], color=color, lw=1)
+                panel.plot([x, x], interval(values.tolist()), color=color, lw=1)
                 panel.plot(x, y, "o", color=color, ms=4)
-                panel.annotate(row["reward"], (x, y), (4, 3), textcoords="offset points", fontsize=8, color=color)
+                crowded = any(0 < v - y < 0.3 and abs(u - x) < 0.2 for u, v in places)  # the label goes below
+                offset = (4, -10 if crowded else 3)
+                panel.annotate(row["reward"], (x, y), offset, textcoords="offset points", fontsize=8, color=color)
             panel.spines[["top", "right"]].set_visible(False)
             panel.set_xlim(-0.03, 1.12)
     for panel in grid[-1]:

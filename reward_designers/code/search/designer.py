@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -60,6 +60,19 @@ class Proposal:
         allowed = {"program": [(True, False), (False, True)], "answer": [(True, False)], "sentence": [(False, False)]}
         if given not in allowed[self.wants]:
             raise ValueError(f"proposal {self.operation!r} wants a {self.wants}: (prompt, program) given: {given}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        asked = None
+        if self.prompt is not None:
+            asked = {**vars(self.prompt), "messages": [dict(message) for message in self.prompt.messages]}
+        return {**vars(self), "about": list(self.about), "prompt": asked}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Proposal:
+        """What `to_json` gave, also after a trip through a file."""
+        prompt = None if data["prompt"] is None else Prompt(**data["prompt"])
+        return cls(**{**data, "about": tuple(data["about"]), "prompt": prompt})
 
     def origin(self, reply: int = 0, idea: str = "") -> Origin:
         """Where the candidate of one reply comes from; ``idea`` is what the reply says besides the code."""

@@ -52,7 +52,7 @@ class Secrets:
     """Code that no prompt may show.
 
     Attributes:
-        fragments: `FRAGMENT` tokens in a row to the name of the code that they are from.
+        fragments: `FRAGMENT` tokens in a row, of code or its docstrings, to the name of the code that they are from.
         names: Names that only the secret code uses, to its name.
     """
 
@@ -68,17 +68,19 @@ class Secrets:
             allowed: Names that prompts use in their own right, such as those of the fields.
 
         Raises:
-            OSError: The source of one of them is not there, so that nothing could be proven.
+            OSError, TypeError: The source of one of them is not there, so that nothing could be proven.
+            ValueError: It cannot be read on its own, such as a lambda's.
         """
         known = {*allowed, *(f"next_{name}" for name in allowed)}
         fragments: dict[tuple[str, ...], str] = {}
         names = dict.fromkeys(FORBIDDEN, "the ground truth")
         for secret in secrets:
             for what, source in _sources(secret):
-                tree = _bare(source)
-                tokens = _TOKEN.findall(ast.unparse(tree))
-                for i in range(len(tokens) - FRAGMENT + 1):
-                    fragments.setdefault(tuple(tokens[i : i + FRAGMENT]), what)
+                tree, texts = _bare(what, source)
+                for text in (ast.unparse(tree), *texts):
+                    tokens = _TOKEN.findall(text)
+                    for i in range(max(1, len(tokens) - FRAGMENT + 1)):  # a shorter one as a whole
+                        fragments.setdefault(tuple(tokens[i : i + FRAGMENT]), what)
                 for name in _names(tree) - known:
                     if "_" in name.strip("_") or name.startswith("_"):  # single words are found in any sentence
                         names.setdefault(name, what)
@@ -99,11 +101,11 @@ class Secrets:
                 yield Leak(what, match.group(), _line(text, match.start()))
         tokens = list(_TOKEN.finditer(text))
         words = [token.group() for token in tokens]
-        for i in range(len(words) - FRAGMENT + 1):
-            if what := self.fragments.get(tuple(words[i : i + FRAGMENT])):
-                yield Leak(
-                    what, text[tokens[i].start() : tokens[i + FRAGMENT - 1].end()], _line(text, tokens[i].start())
-                )
+        for size in {len(fragment) for fragment in self.fragments}:
+            for i in range(len(words) - size + 1):
+                if what := self.fragments.get(tuple(words[i : i + size])):
+                    start, end = tokens[i].start(), tokens[i + size - 1].end()
+                    yield Leak(what, text[start:end], _line(text, start))
 
 
 def without(text: str, quoted: Iterable[str]) -> str:
@@ -119,6 +121,8 @@ def _sources(secret: Callable[..., Any] | str) -> Iterator[tuple[str, str]]:
         yield "the given code", secret
         return
     target: Any = inspect.unwrap(getattr(secret, "func", secret))
+    if not isinstance(target, type) and not inspect.isroutine(target):
+        target = type(target)
     if isinstance(target, type):
         kept = [base for base in target.__mro__ if issubclass(base, RewardFn) and base is not RewardFn]
         for base in kept or [target]:
@@ -131,17 +135,24 @@ def _sources(secret: Callable[..., Any] | str) -> Iterator[tuple[str, str]]:
             yield helper.__name__, inspect.getsource(helper)
 
 
-def _bare(source: str) -> ast.Module:
-    """The code without comments, docstrings and annotations."""
-    tree = ast.parse(textwrap.dedent(source))
+def _bare(what: str, source: str) -> tuple[ast.Module, list[str]]:
+    """The code without comments, docstrings and annotations; and the docstrings that say something."""
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError as error:
+        raise ValueError(
+            f"the code of {what} cannot be read on its own ({error.msg}): give its text instead"
+        ) from error
+    texts = []
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.returns = None
         if isinstance(node, ast.arg):
             node.annotation = None
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            texts.append(ast.get_docstring(node) or "")
             node.body = [s for s in node.body if not _is_text(s)] or [ast.Pass()]
-    return tree
+    return tree, [text for text in texts if len(_TOKEN.findall(text)) >= FRAGMENT]
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from reward_designers.code.program import Entry, available
+from reward_designers.code.program import Entry
 from reward_designers.code.search.world import WorldDescription
 from reward_designers.llm import Message
 
@@ -40,12 +39,7 @@ class Prompts:
 
     def render(self, template: str, **values: Any) -> str:
         """One text; a template that names a value which is not given is an error."""
-        given: Mapping[str, Any] = {
-            "world": self.world,
-            "entry": self.entry,
-            "arguments": available(self.world.field_names, self.entry),
-            **values,
-        }
+        given = {"world": self.world, "entry": self.entry, **values}
         return _environment().get_template(f"{template}.txt").render(given).strip() + "\n"
 
 

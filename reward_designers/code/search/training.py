@@ -53,7 +53,7 @@ class Curve:
         low, mean, high = (
             (float(finite.min()), float(finite.mean()), float(finite.max())) if len(finite) else [None] * 3
         )
-        kept = tuple(float(value) if math.isfinite(value) else None for value in series[rows])
+        kept = tuple(map(_finite, series[rows]))
         return cls(kept, low, mean, high, len(series) - len(finite))
 
     @property
@@ -94,7 +94,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Episode:
-    """A few moments of one episode of the trained policy.
+    """A few moments of one episode of the trained policy. Numbers that are not finite become None.
 
     Attributes:
         length: Its steps.
@@ -106,9 +106,14 @@ class Episode:
 
     length: int
     terminated: bool
-    score: float
+    score: float | None
     ticks: tuple[int, ...] = ()
-    fields: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    fields: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Plain data is without NaN."""
+        object.__setattr__(self, "score", _finite(self.score))
+        object.__setattr__(self, "fields", {name: tuple(map(_finite, row)) for name, row in self.fields.items()})
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,10 @@ def merged(curves: Sequence[Curve]) -> Curve:
         max(highs, default=None),
         sum(curve.broken for curve in curves),
     )
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def _curve(data: Mapping[str, Any]) -> Curve:

@@ -16,7 +16,7 @@ import numpy as np
 from reward_designers.base import unknown_name
 from reward_designers.code.program import parse_program
 from reward_designers.code.search.candidates import Candidate, History
-from reward_designers.code.search.designer import Designer, Proposal, failed_rounds
+from reward_designers.code.search.designer import Designer, Proposal, failed_rounds, iterations
 from reward_designers.code.search.prompts import Prompts
 from reward_designers.code.search.world import WorldDescription
 
@@ -63,9 +63,9 @@ class Weights(Designer):
     def propose(self, history: History) -> list[Proposal]:
         """The next generation. A generation that failed as a whole is drawn anew; it teaches nothing."""
         failed_rounds(history)
-        drawn = len([keys for keys in history.rounds if keys])
-        if drawn * self._size >= self.programs:
+        if len(iterations(history)) * self._size >= self.programs:
             return []
+        drawn = len(history.rounds)
         draws = self._cmaes(history, drawn) if self.method == "cmaes" else self._random(drawn)
         return [Proposal(self.method, program=self.program(x)) for x in draws]
 
@@ -106,9 +106,9 @@ def named_terms(world: WorldDescription) -> dict[str, str]:
     if not terms and len(world.obs.shape) == 1:
         terms = {f"obs_{i}": f"next_obs[:, {i}]" for i in range(world.obs.shape[0])}
     if len(world.action.shape) == 1 and not world.action.choices:
-        terms["effort"] = "-np.mean(np.square(action), axis=-1)"
+        terms.setdefault("effort", "-np.mean(np.square(action), axis=-1)")
     if world.terminates:
-        terms["survival"] = "1.0 - terminated"
+        terms.setdefault("survival", "1.0 - terminated")
     return terms
 
 

@@ -10,6 +10,7 @@ It has no place for the ground truth nor for the environment's own reward, so ne
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -105,7 +106,9 @@ class WorldDescription:
 
     def stub(self) -> str:
         """The environment as a typed class with comments, Text2Reward's "Pythonic abstraction" (arXiv 2309.11489)."""
-        return "\n".join([f"class {self.name.replace('-', '_')}:", *(f"    {line}" for line in self._lines())])
+        return "\n".join(
+            [f"class {re.sub(r'[^0-9A-Za-z_]', '_', self.name)}:", *(f"    {line}" for line in self._lines())]
+        )
 
     def _lines(self) -> Iterator[str]:
         time = "" if self.step_seconds is None else f" of {self.step_seconds:.4g} s"

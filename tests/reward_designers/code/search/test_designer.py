@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,11 @@ def test_a_reply_becomes_a_candidate_with_its_helpers_idea_and_origin() -> None:
     assert "def near" in candidate.source
     assert candidate.origin == Origin("improve", ("abc",), ASKED.prompt.hash if ASKED.prompt else "", 3, idea(REPLY))
     assert candidate.origin.idea == "Speed first; `height` keeps it up."
+
+
+def test_proposals_survive_a_file() -> None:
+    for proposal in (ASKED, Proposal("start", program="x = 1"), Proposal("feedback", "sentence", ("abc",))):
+        assert Proposal.from_json(json.loads(json.dumps(proposal.to_json()))) == proposal
 
 
 @pytest.mark.parametrize(

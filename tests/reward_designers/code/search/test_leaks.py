@@ -121,7 +121,7 @@ def test_prompts_do_not_depend_on_the_ground_truth() -> None:
 
 
 def fitness_of_kneeling(next_torso_height: np.ndarray, target_height: float = 0.8) -> np.ndarray:
-    """Ground truth."""
+    """1 when the torso is at the height that it has on both knees, less the farther away it is."""
     return scaled_bump(np.abs(next_torso_height - target_height), 0.3)
 
 
@@ -133,6 +133,7 @@ def scaled_bump(distance: np.ndarray, margin: float) -> np.ndarray:
 CANARIES = {
     "code": inspect.getsource(fitness_of_kneeling),
     "its helper, laid out anew": "gain = 1.0/(1.0 + 9.0*np.square(\n  distance / margin ) )",
+    "its docstring": "Best is when the torso is at the height that it has on both knees.",
     "a name": "It is judged by fitness_of_kneeling.",
     "a name in it": "The target_height is 0.8.",
     "the word": "This raises the fitness.",
@@ -177,3 +178,23 @@ def test_secrets_are_read_through_partials_and_classes_with_their_parents() -> N
 def test_secrets_whose_code_cannot_be_read_are_refused() -> None:
     with pytest.raises((OSError, TypeError)):
         Secrets.of(len)
+    table = {
+        "speed": lambda next_speed: next_speed,
+    }
+    with pytest.raises(ValueError, match="give its text instead"):
+        Secrets.of(table["speed"])
+
+
+def test_short_secrets_are_looked_for_as_a_whole() -> None:
+    secrets = Secrets.of("7 * next_speed")
+    assert secrets.find([{"role": "user", "content": "return 7*next_speed"}])
+    assert not secrets.find([{"role": "user", "content": "return 8*next_speed"}])
+
+
+def test_objects_that_are_called_are_read_through_their_class() -> None:
+    class Judge:
+        def __call__(self, next_speed):
+            secret_gain = 2
+            return secret_gain * next_speed
+
+    assert "secret_gain" in Secrets.of(Judge()).names

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from reward_designers.code.search import Curve, Run, TrainingRecord
+from reward_designers.code.search import Curve, Episode, Run, TrainingRecord
 from reward_designers.code.search.training import merged
 from tests.reward_designers.code.search.scripted import record
 
@@ -53,6 +53,11 @@ def test_the_reward_is_the_sum_of_its_components() -> None:
 def test_a_record_survives_a_file() -> None:
     made = record({"a": [1] * 9 + [math.nan]}, seeds=2)
     assert TrainingRecord.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False))) == made
+
+
+def test_episodes_without_finite_numbers_survive_a_file() -> None:
+    episode = Episode(3, True, math.nan, (0, 1), {"x": (1.0, math.inf)})
+    assert (episode.score, episode.fields) == (None, {"x": (1.0, None)})
 
 
 def test_records_that_would_be_read_wrongly_are_refused() -> None:

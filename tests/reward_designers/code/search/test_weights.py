@@ -46,6 +46,20 @@ def test_the_terms_are_the_named_numbers_effort_and_survival() -> None:
     np.testing.assert_allclose(found["survival"], 0.5)
 
 
+def test_observations_stand_in_where_nothing_is_named() -> None:
+    terms = named_terms(replace(WORLD, fields=()))
+    assert list(terms) == ["obs_0", "obs_1", "obs_2", "effort", "survival"]
+    assert parse_program(Weights(Prompts(replace(WORLD, fields=()))).program(np.ones(5)), fields=[]).inputs == {"obs"}
+
+
+def test_a_generation_that_failed_is_drawn_anew_and_not_counted() -> None:
+    for method in ("random", "cmaes"):
+        turn = iter(range(100))
+        designer = Weights(PROMPTS, method, population=4, programs=8)  # type: ignore[arg-type]
+        script = Script(designer, silent, lambda c: {0: math.nan if next(turn) < 4 else 1.0}).run()  # noqa: B023
+        assert len(script.history.candidates) == 12
+
+
 def test_discrete_actions_have_no_effort_and_endless_worlds_no_survival() -> None:
     action = replace(WORLD.action, shape=(), choices=2)
     assert list(named_terms(replace(WORLD, action=action, terminates=False))) == ["height", "speed"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from reward_designers.base import Transition
 from reward_designers.code import validate
-from reward_designers.code.search import Candidate, Critic, Eureka, Origin, Prompts, Proposal, reflect
+from reward_designers.code.search import Candidate, Critic, Designer, Eureka, Origin, Prompts, Proposal, Tree, reflect
 from reward_designers.code.search.designer import idea
-from reward_designers.llm import Prompt
-from tests.reward_designers.code.search.scripted import PROMPTS, WORLD, transitions
+from reward_designers.llm import Prompt, ReplayLLM, Reply, ReplyStore, Request
+from tests.reward_designers.code.search.scripted import PROMPTS, WORLD, Script, program, transitions
 
 ASKED = Proposal("improve", about=("abc",), prompt=Prompt([{"role": "user", "content": "Write."}], n=4))
 REPLY = """<think>def reward(x): no</think>
@@ -71,6 +74,35 @@ def test_replies_without_a_program_are_rejected_with_the_reason(reply: str, stag
     assert candidate.rejection is not None
     assert candidate.rejection.stage == stage
     assert reason in reflect(candidate)
+
+
+@pytest.mark.parametrize("make", [lambda: Eureka(PROMPTS, 2, 3), lambda: Tree(PROMPTS, 2, 12)], ids=["eureka", "tree"])
+def test_a_search_is_replayed_from_its_store(make: Callable[[], Designer], tmp_path: Path) -> None:
+    """Every prompt is the same again, and none of them stands for two steps."""
+    number = iter(range(1, 100))
+
+    def write(proposal: Proposal, i: int) -> str:
+        return "Score: 0.1" if proposal.wants == "answer" else program(float(next(number)))
+
+    def score(candidate: Candidate) -> dict[int, float | None]:
+        return {0: math.sin(len(candidate.key) + float(int(candidate.key[:4], 16)))}
+
+    first = Script(make(), write, score).run()
+    with ReplyStore(tmp_path / "replies.sqlite") as store:
+        number = iter(range(1, 100))
+        for proposal in (p for proposals in first.log for p in proposals):
+            assert proposal.prompt is not None
+            request = Request("m", proposal.prompt)
+            texts = [write(proposal, i) for i in range(proposal.prompt.n)]
+            store.add(request, [Reply(text, request.hash, i, "m", "2026-11-21") for i, text in enumerate(texts)])
+    with ReplayLLM(tmp_path / "replies.sqlite") as llm:
+
+        def ask(proposal: Proposal, i: int) -> str:
+            assert proposal.prompt is not None
+            return llm.sample_all([proposal.prompt])[0][i].text
+
+        again = Script(make(), ask, score).run()
+    assert again.history == first.history
 
 
 def test_a_potential_is_read_as_one() -> None:

@@ -111,17 +111,15 @@ def test_resuming_from_the_history_gives_the_same_search(method: str) -> None:
 
 
 def test_failures_are_last_and_never_the_aim() -> None:
-    """With the failing half at the target's side, the search goes elsewhere but survives."""
+    """Half of the space fails: the search leaves it. As the best, failures would be all that is left."""
 
     def half(candidate: Candidate) -> dict[int, float | None]:
         x = weights(candidate)
-        return {0: math.nan if x[0] > 0.3 else float(x[0])}
+        return {0: math.nan if x[0] > 0 else -abs(float(x[0]) + 0.3)}
 
-    designer = Weights(PROMPTS, "cmaes", population=6, programs=90, terms=TERMS)
-    script = Script(designer, silent, half).run()
-    chosen = designer.best(script.history)
-    assert chosen is not None
-    assert 0.2 < weights(chosen)[0] <= 0.3
+    script = Script(Weights(PROMPTS, "cmaes", population=6, programs=60, terms=TERMS), silent, half).run()
+    last = [c for i in range(6, 10) for c in script.history.new(i)]
+    assert sum(c.mean is None for c in last) < len(last) / 4
 
 
 def test_a_search_that_only_fails_ends() -> None:

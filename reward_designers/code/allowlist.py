@@ -75,9 +75,13 @@ def check(tree: ast.Module) -> None:
         ProgramRejected: The first thing in it that is not allowed.
     """
     try:
-        _check_names(tree)
+        try:
+            _check_names(tree)
+        except SyntaxError as error:  # found by the analysis of scopes, such as two arguments of one name
+            _Walk(tree).visit(tree)
+            raise ProgramRejected(f"syntax error, {error.msg}") from None
         _Walk(tree).visit(tree)
-    except RecursionError:
+    except (RecursionError, MemoryError):
         raise ProgramRejected("the program is nested too deeply") from None
 
 

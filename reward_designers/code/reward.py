@@ -1,7 +1,9 @@
 """A reward program as a reward, which runs in the sandbox.
 
-reward = load_program(source, fields=task.fields)
-env = envs.ReplaceReward(envs.make("Hopper"), reward)
+    reward = load_program(source, fields=tuple(task.fields))
+    env = envs.ReplaceReward(envs.make("Hopper"), reward)
+
+Its process starts when it is first needed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""The parent's side of the sandbox: start a worker, give it batches, believe nothing that comes back.
-
-worker = Worker(source, "reward")
-components = worker({"obs": obs, "action": action})
-worker.close()
-"""
+"""The parent's side of the sandbox: start a worker, give it batches, believe nothing that comes back."""
 
 from __future__ import annotations
 
@@ -165,11 +160,13 @@ class Worker:
         spec = b""
         if not self._sent:
             spec, self._sent = protocol.pack_json(self._spec), True
-        started = time.monotonic()
         self._grant()
-        self._send(protocol.CALL, rows, spec)
-        components, text = self._receive(self.limits.seconds)
-        self._granted -= time.monotonic() - started
+        started = time.monotonic()
+        try:
+            self._send(protocol.CALL, rows, spec)
+            components, text = self._receive(self.limits.seconds)
+        finally:
+            self._granted -= time.monotonic() - started
         if self._names is None or self._names[0] != text or len(self._names[1]) != components:
             self._names = text, self._new_names(text, components)
         # Copied before it is looked at: the worker could change it in between.
@@ -190,6 +187,8 @@ class Worker:
         if rows != self._rows:
             self._views, self._rows = protocol.views(spec, rows, self._process.inputs), rows
         for name, view in self._views.items():
+            if len(arrays[name]) != rows:  # one row would be broadcast
+                raise ValueError(f"{name!r} has {len(arrays[name])} rows, expected {rows}")
             view[...] = arrays[name]
         return rows
 
@@ -263,8 +262,10 @@ class Worker:
 
     def _send(self, kind: int, rows: int, text: bytes) -> None:
         self._number += 1
+        message = protocol.REQUEST.pack(kind, self._number, rows, len(text)) + text
         try:
-            os.write(self._process.requests, protocol.REQUEST.pack(kind, self._number, rows, len(text)) + text)
+            while message:  # a signal may cut a long one
+                message = message[os.write(self._process.requests, message) :]
         except BrokenPipeError:
             self._died()
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
 
-from reward_designers.code import Program, ProgramRejected, load_program, parse_program
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reward_designers.code import Program, ProgramRejected, load_program, parse_program, parse_reply
 
 FIELDS = ("torso_height", "forward_velocity")
 GOOD = '''"""Hop."""
@@ -72,6 +76,8 @@ def test_the_hash_is_of_what_is_computed() -> None:
         ("def reward(obs): return " + "-" * 20000 + "1.0", None, "nested too deeply"),
         ("y = 1 " + "+ 1 " * 10000, None, "nested too deeply"),
         ("#" * 50_000, None, "more than 48000"),
+        ("def reward(obs, obs): return obs", None, "syntax error, duplicate argument 'obs'"),
+        ("nonlocal x", 1, "outside functions"),
         ("x = 1", None, "there is no function 'reward'"),
         ("def compute_reward(obs): return obs", None, "there is compute_reward: one of them has to be called reward"),
         ("def reward(obs): return 1\ndef reward(obs): return 2", 2, "defined twice"),
@@ -168,6 +174,24 @@ def test_what_is_refused_within_a_function(line: str, words: str) -> None:
 )
 def test_what_rewards_are_written_with(line: str) -> None:
     assert parse(body(line)).arguments == ("obs", "action")
+
+
+TOKENS = '( ) [ ] : = := * ** @ \' """ f\'{ \\ \n \x00 \ud800 é def class lambda yield await nonlocal global return del import'
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_is_written_is_accepted_or_refused(data: st.DataObject) -> None:
+    """Never another error: a search must go on."""
+    source = GOOD
+    for _ in range(data.draw(st.integers(1, 5))):
+        start = data.draw(st.integers(0, len(source)))
+        token = data.draw(st.sampled_from(TOKENS.split(" "))) + " "
+        source = source[:start] + token + source[start + data.draw(st.integers(0, 20)) :]
+    with contextlib.suppress(ProgramRejected):
+        assert parse(source).hash
+    with contextlib.suppress(ProgramRejected):
+        assert parse_reply(source)
 
 
 def test_a_potential_is_a_function_of_one_state() -> None:

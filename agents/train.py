@@ -243,6 +243,9 @@ class Session:
             reward += f" by {config.reward.model}: {' | '.join(goals)}"
         elif reward in ("custom", "code"):
             reward += f" {config.reward.path}"
+        if reward.startswith("code "):
+            program: Any = getattr(self.reward, "phi", self.reward)  # within the shaping of a potential
+            reward += f"\n{program.protection or 'no sandbox: the program can do all that you can'}"
         went = f", going on from step {start:,}" if start else ""
         return (
             f"{env}, reward {reward}\n{config.algo.name}, {config.num_envs} environments, "

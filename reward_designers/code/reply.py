@@ -10,7 +10,7 @@ import ast
 import re
 import textwrap
 
-from reward_designers.code.allowlist import ProgramRejected, undefined
+from reward_designers.code.allowlist import ProgramRejected, parse, undefined
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning|thought)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^`\n]*)$", re.MULTILINE)
@@ -90,14 +90,12 @@ def _bare(text: str, entry: str) -> str | None:
         for _ in range(50):
             kept = "\n".join(lines[start:end])
             try:
-                ast.parse(kept)
-            except SyntaxError as error:
-                end = min(end - 1, start + max(0, (error.lineno or 1) - 1))
+                parse(kept)
+            except ProgramRejected as error:
+                end = min(end - 1, start + max(0, (error.line or 1) - 1))
                 if end <= start:
                     break
                 continue
-            except (ValueError, RecursionError, MemoryError):
-                break
             if _defines(kept, entry):
                 return kept.strip("\n") + "\n"
             break
@@ -116,7 +114,7 @@ def _completed(block: str, blocks: list[str]) -> str:
         names = set() if helper is None else {name for node in helper.body for name in _names(node)}
         if missing & names and not names & {name for node in tree.body for name in _names(node)}:
             block = other + "\n\n" + block
-            tree = ast.parse(block)
+            tree = parse(block)
             missing = _missing(tree)
     imports = [line for name, line in _IMPORTS.items() if name in missing]
     return "\n".join([*imports, *([""] if imports else []), block])
@@ -154,6 +152,6 @@ def _defines(block: str, entry: str) -> bool:
 
 def _tree(block: str) -> ast.Module | None:
     try:
-        return ast.parse(block)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse(block)
+    except ProgramRejected:
         return None

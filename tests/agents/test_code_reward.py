@@ -14,7 +14,7 @@ from agents.runs import RunDir, read_progress
 from agents.train import train
 from reward_designers import PotentialShaping
 from reward_designers.code import CodeReward
-from tests.agents.runners import configured, resumed, trained
+from tests.agents.runners import configured, numbers, resumed, trained
 
 PROGRAM = """
 import numpy as np
@@ -38,9 +38,10 @@ def written(folder: Path, text: str, name: str = "BEST.py") -> str:
     return f"reward.path={folder / name}"
 
 
-def test_a_run_trains_on_a_program_and_keeps_it(tmp_path: Path) -> None:
+def test_a_run_trains_on_a_program_and_keeps_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path / "mine", PROGRAM)
     run = trained(tmp_path / "run", "reward=code", path, "total_timesteps=256", "log_every=128", "eval_every=256")
+    assert "\nsandbox: seccomp, " in capsys.readouterr().err
     rows = read_progress(run.progress)
     assert rows[-1]["reward/upright"] > 0 > rows[-1]["reward/effort"]
     assert "eval/fitness" in rows[-1]
@@ -67,6 +68,16 @@ def test_a_potential_shapes_with_the_algorithms_discount(tmp_path: Path) -> None
     reward.phi.close()
     given = resolve(configured("env=CartPole", "reward=code", path, "reward.potential=true", "reward.gamma=0.5"))
     assert given.reward.gamma == 0.5
+
+
+def test_without_a_sandbox_the_numbers_are_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, PROGRAM)
+    short = ("reward=code", path, "total_timesteps=256", "log_every=128", "eval_every=0")
+    inside = trained(tmp_path / "inside", *short)
+    capsys.readouterr()
+    outside = trained(tmp_path / "outside", *short, "reward.sandbox=none")
+    assert "no sandbox: the program can do all that you can" in capsys.readouterr().err
+    assert numbers(inside) == numbers(outside)
 
 
 def test_any_environment_has_its_observations(tmp_path: Path) -> None:

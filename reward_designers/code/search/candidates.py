@@ -242,6 +242,11 @@ class History:
         """Candidates that passed all checks so far and are not trained."""
         return [candidate for candidate in self.candidates.values() if candidate.status == "proposed"]
 
+    @property
+    def proposed(self) -> list[tuple[str, ...]]:
+        """`rounds`, and the one that is not finished."""
+        return [*self.rounds, tuple(self._open)]
+
     def new(self, round: int) -> list[Candidate]:
         """The candidates that appeared in a round for the first time."""
         return [candidate for candidate in self.candidates.values() if candidate.origin.round == round]

@@ -18,7 +18,6 @@ from reward_designers.code.search.designer import (
     Proposal,
     attempts,
     failed_rounds,
-    iterations,
     last_failures,
 )
 from reward_designers.code.search.prompts import Prompts
@@ -38,7 +37,7 @@ class Critic(Designer):
     Attributes:
         prompts: What the author is told.
         samples: Programs a round.
-        iterations: Rounds that were trained, after which the search ends.
+        iterations: Rounds that were trained, after which the search ends; revisions belong to their program's round.
         revisions: How often a program may be sent back; after that its round has failed.
     """
 
@@ -68,7 +67,8 @@ class Critic(Designer):
         if revised:
             return revised
         failed = failed_rounds(history)
-        if len(iterations(history)) >= self.iterations:
+        trained = [c for c in history.candidates.values() if c.values is not None]
+        if len({self._revisions(history, c)[-1].origin.round for c in trained}) >= self.iterations:
             return []
         best = self.best(history)
         if best is None:
@@ -135,22 +135,17 @@ class Critic(Designer):
         return Proposal("revise", about=(candidate.key,), prompt=prompt)
 
     def _sent_back(self, history: History) -> list[Candidate]:
-        """Programs that the critic rejected in the last round of programs, to be revised now."""
-        proposing = [i for i, keys in enumerate(history.rounds) if keys]
-        if not proposing:
-            return []
-        back = [
-            history[key]
-            for key in history.rounds[proposing[-1]]
-            if (rejection := history[key].rejection) is not None and rejection.stage == "critic"
-        ]
-        return [c for c in back if self._revised(history, c) < self.revisions and c.origin.round == proposing[-1]]
+        """New programs of the latest round of programs that the critic rejected, to be revised now."""
+        latest = max((i for i, keys in enumerate(history.proposed) if keys), default=0)
+        back = [c for c in history.new(latest) if c.rejection is not None and c.rejection.stage == "critic"]
+        return [c for c in back if len(self._revisions(history, c)) <= self.revisions]
 
-    def _revised(self, history: History, candidate: Candidate) -> int:
-        count = 0
-        while candidate.origin.operation == "revise":
-            candidate, count = history[candidate.origin.parents[0]], count + 1
-        return count
+    def _revisions(self, history: History, candidate: Candidate) -> list[Candidate]:
+        """A program, that which it is a revision of, and so on to the first."""
+        line = [candidate]
+        while line[-1].origin.operation == "revise":
+            line.append(history[line[-1].origin.parents[0]])
+        return line
 
     @staticmethod
     def _episodes(candidate: Candidate) -> str:

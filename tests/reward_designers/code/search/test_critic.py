@@ -103,6 +103,25 @@ def test_nothing_is_trained_that_was_not_accepted() -> None:
     assert "def reward" not in revise.messages[-2]["content"]  # the model sees what it wrote
 
 
+def test_a_revision_belongs_to_the_round_of_its_program() -> None:
+    script = Script(Critic(PROMPTS, samples=2, iterations=2), Author(2), scores).run()
+    assert [p[0].operation for p in script.log] == [
+        *("first", "critique", "revise", "critique"),
+        *("analyse", "improve", "critique"),
+    ]
+
+
+def test_what_was_accepted_does_not_wait_for_a_revision_that_is_no_program() -> None:
+    author = Author(2)
+    script = Script(
+        Critic(PROMPTS, samples=2, iterations=1),
+        lambda p, i: "def sparse(" if p.operation == "revise" else author(p, i),
+        scores,
+    ).run()
+    assert [p[0].operation for p in script.log] == ["first", "critique", "revise"]
+    assert len(script.trained) == 1
+
+
 def test_revisions_are_limited_and_a_round_that_failed_is_repeated() -> None:
     script = Script(Critic(PROMPTS, samples=1, iterations=1, revisions=2), Author(1, 2, 3), scores)
     script.designer.revisions = 1  # type: ignore[attr-defined]

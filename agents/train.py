@@ -115,6 +115,7 @@ class Session:
             self._build()
             from agents.callbacks import BetweenUpdates, Display, StopRequest
             from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
+            from agents.checkpoint_files import checkpoints as checkpoints_in
             from agents.checkpoint_files import read_checkpoint
             from envs.gl import GLError
             from reward_designers.base import RewardError
@@ -122,11 +123,11 @@ class Session:
             config, run = self.config, self.directory
             total = config.total_timesteps or 0
             latest, start = None, 0
-            if resume and any(run.checkpoints.iterdir()):
+            if resume and (self.checkpoint or checkpoints_in(run.checkpoints)):
                 latest = find_checkpoint(self.checkpoint or run.checkpoints)
                 read_checkpoint(latest)  # is it good? before anything is changed
                 start = steps_of(latest)
-        if start >= total:
+        if start >= total and run.read_summary().get("timesteps", -1) >= start:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
             return run
         run.write_config(config)
@@ -147,27 +148,27 @@ class Session:
             resumed=latest is not None,
         )
         print(self._headline(start), file=sys.stderr, flush=True)
-        state, failure = "finished", ""
+        state, failure, at_fault = "finished", "", ""
         try:
             with stop.listening(checkpoints.stop):
                 self.model.learn(total, [between, checkpoints], log_interval=None)
             if self.model.num_timesteps < total:
                 state = "interrupted"
         except RewardError as error:
-            state, failure = "failed", located(error)
+            state, failure, at_fault = "failed", located(error), "reward"
             with told():
                 checkpoints.flush()
         except (CheckpointError, OSError, GLError) as error:
             if not between.began:
                 raise UsageError(str(error)) from error
-            state, failure = "failed", str(error)
+            state, failure, at_fault = "failed", str(error), "machine"
         except Exception:
             checkpoints.flush()
             raise
         finally:
             display.close()
             self.model.logger.close()
-        self._finish(state, failure, between.timesteps)
+        self._finish(state, failure, at_fault, max(between.timesteps, start))
         if failure:
             cli.fail(f"{failure}\nwhat was trained until step {between.timesteps:,} is kept in {run.path}", code=1)
         if state == "interrupted":
@@ -252,7 +253,7 @@ class Session:
             f"{config.total_timesteps:,} steps, seed {config.seed}{went}\nwriting to {self.directory.path}"
         )
 
-    def _finish(self, state: str, failure: str, timesteps: int) -> None:
+    def _finish(self, state: str, failure: str, at_fault: str, timesteps: int) -> None:
         """Write down what came out; each part that can be written is."""
         from agents.policies import load_policy, save_policy
         from agents.report import write_report
@@ -269,7 +270,7 @@ class Session:
             "last": last,
         }
         if failure:
-            summary["failure"] = failure
+            summary |= {"failure": failure, "at_fault": at_fault}
         with told():
             save_policy(self.model, run.last)
         with told():

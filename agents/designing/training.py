@@ -1,0 +1,281 @@
+"""Trainings of candidates: each is a run of `agents.train` that can be resumed, in a process of its own.
+
+A process that dies costs one candidate, or nothing if it gets through at the second try. Processes are forked from a
+server that has imported the heavy packages once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from agents import cli
+from agents.cli import UsageError
+from agents.config import EnvReward, TrainConfig
+from agents.runs import RunDir, read_progress, write_text
+
+PRELOADED = ("torch", "stable_baselines3", "agents.train", "agents.evaluation", "agents.callbacks", "agents.policies")
+PRELOADED += (
+    "torch._dynamo",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_svg",
+    "agents.sb3",
+    "agents.checkpoint",
+    "agents.report",
+)
+PRELOADED += ("envs", "reward_designers.code", __name__)
+TRIES = 2
+"""How often a training's process may die."""
+STOP_SECONDS = 60.0
+"""For a training to save itself when the search is interrupted."""
+
+Outcome = dict[str, Any]
+"""``score`` (None if it has none), ``failure`` (empty if there is none), ``seconds``, ``episodes`` (the held-out
+scores) and ``curves`` of one training; ``error`` instead where the machine, not the reward, is to blame."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run to be trained, or trained further, to ``config.total_timesteps``.
+
+    Attributes:
+        name: Of what is trained on: a candidate's key, or the name of a baseline.
+        config: With ``run_dir``, ``seed`` and ``total_timesteps``.
+        episodes: Held-out episodes in which the last policy is scored.
+        heldout: Seed of the first of them.
+    """
+
+    name: str
+    config: TrainConfig
+    episodes: int
+    heldout: int
+
+    @property
+    def key(self) -> str:
+        """In the journal."""
+        return f"{Path(self.config.run_dir or '').parent.name}/{self.config.seed}/{self.config.total_timesteps}"
+
+    @property
+    def outcome(self) -> Path:
+        """Where the result is written."""
+        return Path(f"{self.config.run_dir}.{self.config.total_timesteps}.json")
+
+    @property
+    def log(self) -> Path:
+        """What the training says."""
+        return Path(f"{self.config.run_dir}.log")
+
+
+class Workers:
+    """Trains several runs at a time.
+
+    Args:
+        count: How many.
+    """
+
+    def __init__(self, count: int):
+        self.count = count
+        cli.settle_libraries()
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(PRELOADED))
+
+    def run(self, trainings: Sequence[Training], done: Callable[[Training, Outcome], None]) -> None:
+        """Train all of them; ``done`` is called with each that has ended, in the order in which they end.
+
+        Raises:
+            UsageError: The machine is to blame for a failure: no space, another process in the same folder, ...
+        """
+        waiting, tries = deque(trainings), dict.fromkeys(trainings_keys(trainings), 0)
+        running: dict[int, tuple[Training, Any, Connection]] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.count:
+                    training = waiting.popleft()
+                    tries[training.key] += 1
+                    process, lifeline = self._start(training)
+                    running[process.sentinel] = training, process, lifeline
+                for sentinel in wait(list(running)):
+                    training, process, lifeline = running.pop(sentinel)  # type: ignore[call-overload]
+                    process.join()
+                    lifeline.close()
+                    outcome = _read(training)
+                    if outcome is None and tries[training.key] < TRIES:
+                        waiting.appendleft(training)
+                        continue
+                    if outcome is None:
+                        outcome = _failed(f"its process died {TRIES} times ({_ending(process.exitcode)})")
+                    if "error" in outcome:
+                        training.outcome.unlink()
+                        raise UsageError(outcome["error"])
+                    done(training, outcome)
+        finally:
+            _stop([process for _, process, _ in running.values()])
+
+    def _start(self, training: Training) -> tuple[Any, Connection]:
+        Path(training.config.run_dir or "").parent.mkdir(parents=True, exist_ok=True)
+        theirs, ours = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_work, args=(training, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours
+
+
+def trainings_keys(trainings: Sequence[Training]) -> list[str]:
+    """Their keys.
+
+    Raises:
+        ValueError: Two are the same, and would write to one folder.
+    """
+    keys = [training.key for training in trainings]
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"a training was asked for twice: {sorted(key for key in keys if keys.count(key) > 1)}")
+    return keys
+
+
+def _work(training: Training, lifeline: Connection) -> None:
+    """What a training's process does."""
+    os.setsid()  # Ctrl-C is for the search, which asks its trainings to stop
+    threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
+    log = os.open(training.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    outcome = train_and_score(training)
+    if outcome is not None:
+        write_text(training.outcome, json.dumps(outcome, allow_nan=False))
+
+
+def _die_with(lifeline: Connection) -> None:
+    """End this process when the search's process ends, however that ends."""
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def train_and_score(training: Training) -> Outcome | None:
+    """Train, or go on training, and score the last policy in episodes that are used for nothing else.
+
+    Returns:
+        None if it was asked to stop: what was trained until then is saved.
+    """
+    from agents.train import train
+    from reward_designers.base import RewardError
+
+    config, began = training.config, time.monotonic()
+    path = Path(config.run_dir or "")
+    try:
+        if (path / "config.yaml").exists():
+            resumed = TrainConfig(resume=str(path), total_timesteps=config.total_timesteps)
+            train(resumed, frozenset({"resume", "total_timesteps"}))
+        else:
+            train(config)
+    except UsageError as error:
+        return _failed(str(error)) if isinstance(error.__cause__, RewardError) else {"error": str(error)}
+    except SystemExit as end:
+        if not end.code:
+            return None
+        summary = RunDir(path).read_summary()
+        text = summary.get("failure", "it ended without a reason")
+        return _failed(text) if summary.get("at_fault") == "reward" else {"error": text}
+    run = RunDir.open(path)
+    rows = heldout_rows(run, training.episodes, training.heldout)
+    scores = [row.get("fitness", row["env_reward"]) for row in rows]
+    mean = math.fsum(scores) / len(scores)
+    return {
+        "score": mean if math.isfinite(mean) else None,
+        "failure": "",
+        "seconds": round(time.monotonic() - began, 1),
+        "episodes": [score if math.isfinite(score) else None for score in scores],
+        "curves": curves(read_progress(run.progress)),
+    }
+
+
+def heldout_rows(run: RunDir, episodes: int, seed: int) -> list[dict[str, float]]:
+    """Episodes of a run's last policy, without its reward: one row each, see `agents.episodes`."""
+    from agents.build import make_model, make_venv
+    from agents.evaluation import run_episodes
+    from agents.policies import load_policy
+    from agents.train import MAX_EVAL_ENVS
+
+    config = replace(run.read_config(), reward=EnvReward(), device="cpu")
+    venv = make_venv(config, min(episodes, MAX_EVAL_ENVS), None)
+    try:
+        model = make_model(config, venv)
+        load_policy(model, run.last)
+        return run_episodes(model, venv, episodes, seed)
+    finally:
+        venv.close()
+
+
+def curves(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """A training's log, as records want it.
+
+    Returns:
+        ``steps``; ``components`` by name, each the mean per step; ``score``, as evaluated at that step or last before
+        it; ``length`` of episodes. None where nothing is known.
+    """
+    rows = [row for row in rows if "rollout/ep_len_mean" in row or "eval/length" in row]
+    names = sorted({name for row in rows for name in row if name.startswith("reward/")})
+    score, scores = None, []
+    for row in rows:
+        score = row.get("eval/fitness", row.get("eval/env_reward", score))
+        scores.append(score)
+    lengths = [row.get("rollout/ep_len_mean") for row in rows]
+    components = {
+        name.removeprefix("reward/"): [
+            _finite(row[name] / length) if name in row and length else None
+            for row, length in zip(rows, lengths, strict=True)
+        ]
+        for name in names
+    }
+    return {
+        "steps": [int(row["time/total_timesteps"]) for row in rows],
+        "components": components,
+        "score": [_finite(value) for value in scores],
+        "length": [_finite(value) for value in lengths],
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value
+
+
+def _failed(text: str) -> Outcome:
+    return {"score": None, "failure": text, "seconds": 0.0, "episodes": [], "curves": None}
+
+
+def _read(training: Training) -> Outcome | None:
+    return json.loads(training.outcome.read_text()) if training.outcome.exists() else None
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"{name}: out of memory?" if -code == signal.SIGKILL else name
+    return f"exit code {code}"
+
+
+def _stop(processes: Sequence[Any]) -> None:
+    """Ask trainings to save themselves, and see them end."""
+    for process in processes:
+        process.terminate()
+    if processes:
+        print(f"waiting for {len(processes)} training(s) to save themselves", file=sys.stderr, flush=True)
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.exitcode is None:
+            process.kill()
+            process.join()

@@ -26,16 +26,12 @@ from agents.cli import UsageError
 from agents.config import EnvReward, TrainConfig
 from agents.runs import RunDir, read_progress, write_text
 
-PRELOADED = ("torch", "stable_baselines3", "agents.train", "agents.evaluation", "agents.callbacks", "agents.policies")
-PRELOADED += (
-    "torch._dynamo",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_svg",
-    "agents.sb3",
-    "agents.checkpoint",
-    "agents.report",
-)
-PRELOADED += ("envs", "reward_designers.code", __name__)
+PRELOADED = [
+    *("torch", "torch._dynamo", "matplotlib.figure", "matplotlib.backends.backend_svg", "stable_baselines3"),
+    *("agents.train", "agents.evaluation", "agents.callbacks", "agents.policies", "agents.sb3", "agents.checkpoint"),
+    *("agents.report", "envs", "reward_designers.code", __name__),
+]
+"""What takes seconds to import."""
 TRIES = 2
 """How often a training's process may die."""
 STOP_SECONDS = 60.0
@@ -89,7 +85,7 @@ class Workers:
         self.count = count
         cli.settle_libraries()
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(PRELOADED))
+        self._context.set_forkserver_preload(PRELOADED)
 
     def run(self, trainings: Sequence[Training], done: Callable[[Training, Outcome], None]) -> None:
         """Train all of them; ``done`` is called with each that has ended, in the order in which they end.
@@ -98,7 +94,7 @@ class Workers:
             UsageError: The machine is to blame for a failure: no space, another process in the same folder, ...
         """
         waiting, tries = deque(trainings), dict.fromkeys(trainings_keys(trainings), 0)
-        running: dict[int, tuple[Training, Any, Connection]] = {}
+        running: dict[Any, tuple[Training, Any, Connection]] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < self.count:
@@ -107,7 +103,7 @@ class Workers:
                     process, lifeline = self._start(training)
                     running[process.sentinel] = training, process, lifeline
                 for sentinel in wait(list(running)):
-                    training, process, lifeline = running.pop(sentinel)  # type: ignore[call-overload]
+                    training, process, lifeline = running.pop(sentinel)
                     process.join()
                     lifeline.close()
                     outcome = _read(training)

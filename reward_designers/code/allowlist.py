@@ -86,6 +86,10 @@ def check(tree: ast.Module) -> None:
         _Walk(tree).visit(tree)
     except (RecursionError, MemoryError):
         raise ProgramRejected("the program is nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits, an f-string that cannot be written back
+        if isinstance(error, ProgramRejected):
+            raise
+        raise ProgramRejected(f"too complicated: {error}") from None
 
 
 def refuse(node: ast.AST, reason: str) -> NoReturn:

@@ -29,6 +29,19 @@ Entry = Literal["reward", "potential"]
 """The function of a program: a reward, or a potential phi(s) for shaping."""
 
 
+_MEANT = {
+    "done": "terminated",
+    "dones": "terminated",
+    "state": "obs",
+    "observation": "obs",
+    "observations": "obs",
+    "next_state": "next_obs",
+    "next_observation": "next_obs",
+    "actions": "action",
+}
+"""What language models call the arguments that are always there."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A program that may be run, in the sandbox.
@@ -135,4 +148,6 @@ def _advice(name: str, names: Sequence[str], entry: str) -> str:
         return "argument 'truncated' is not available: a time limit is no property of a state"
     if entry == "potential" and (name == "action" or name.startswith("next_")):
         return f"argument {name!r} is not available: a potential is a function of one state, out of {', '.join(names)}"
+    if _MEANT.get(name) in names:
+        return f"argument {name!r} is not available: it is called {_MEANT[name]!r} here"
     return unknown_name(f"argument of {entry}", name, names)

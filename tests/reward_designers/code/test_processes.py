@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -271,3 +272,50 @@ def test_an_interpreter_that_does_not_start_says_why(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(SandboxUnavailable, match="exited with code 127; it said: cannot find libpython"):
         load_program(SOURCE, fields=()).start()
+
+
+OLD_KERNEL = """
+import ctypes, os, struct, sys
+from reward_designers.code import SandboxUnavailable, load_program
+from reward_designers.code.sandbox.seccomp import ARCHITECTURES
+
+numbers = {"seccomp": ARCHITECTURES[os.uname().machine][1]["seccomp"], "landlock": 444}
+refused = [numbers[name] for name in sys.argv[1:]]
+code = struct.pack("HBBI", 0x20, 0, 0, 0)
+for number in refused:  # ENOSYS, as a kernel without it
+    code += struct.pack("HBBI", 0x15, 0, 1, number) + struct.pack("HBBI", 0x06, 0, 0, 0x00050000 | 38)
+code += struct.pack("HBBI", 0x06, 0, 0, 0x7FFF0000)
+buffer = ctypes.create_string_buffer(code, len(code))
+header = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, header, 0, 0) == 0
+for sandbox in ("available", "required"):
+    reward = load_program("def reward(obs): return obs[:, 0]", fields=())
+    reward.sandbox = sandbox
+    try:
+        reward.start()
+        print("started:", reward.protection)
+    except SandboxUnavailable as error:
+        print("refused:", error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("lacks", "available"),
+    [
+        (("landlock",), "started: sandbox: seccomp, no_new_privileges, .*no landlock .*Function not implemented"),
+        (("seccomp",), "refused: sandbox=available is not met.*no seccomp .*Function not implemented.*sandbox=none"),
+        (("seccomp", "landlock"), "refused: sandbox=available .*no seccomp.*no landlock.*could still .*signal the parent"),
+    ],
+)
+def test_what_an_older_kernel_lacks_is_told(lacks: tuple[str, ...], available: str) -> None:
+    script = subprocess.run(
+        [sys.executable, "-c", OLD_KERNEL, *lacks], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert script.returncode == 0, script.stderr
+    told = script.stdout.splitlines()
+    assert re.match(available, told[0]), told
+    assert re.match("refused: sandbox=required is not met", told[1]), told
+    assert ("sandbox: seccomp, " in script.stderr) == (lacks == ("landlock",))  # a warning, once
+    assert script.stderr.count("sandbox:") == 1

@@ -292,7 +292,7 @@ class EvaluateConfig:
     episodes: int = option(32, "episodes", least=1)
     seed: int = option(1_000_000, "seed of the initial states; the default differs from those seen in training")
     checkpoint: str = option("best", "best (by evaluated fitness) or last")
-    reward: str | None = option(None, "another reward to score the episodes with: env, vlm, zero or file.py:function")
+    reward: str | None = option(None, "another reward to score with: env, vlm, zero, file.py:function, code:program.py")
     deterministic: bool = option(True, "take the policy's most likely action")
     video: bool = option(True, "record the first episode")
     device: str = option("cpu", "cpu, cuda, ...")

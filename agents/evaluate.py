@@ -18,7 +18,7 @@ import numpy as np
 from agents import cli
 from agents.build import find_task, make_model, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
-from agents.config import EVALUATE, CustomReward, EvaluateConfig, TrainConfig
+from agents.config import EVALUATE, CodeReward, CustomReward, EvaluateConfig, TrainConfig
 from agents.runs import RunDir, write_text
 from agents.train import MAX_EVAL_ENVS, explained
 from reward_designers.base import unknown_name
@@ -121,7 +121,7 @@ def _weights(run: RunDir, which: str) -> Path:
 
 
 def _reward(trained: TrainConfig, name: str | None) -> Any:
-    """Which reward scores the episodes: the run's own, or another one without options, or a function."""
+    """Which reward scores the episodes: the run's own, or another one without options, or a function or program."""
     from agents.config import TRAIN
 
     if name is None:
@@ -129,11 +129,13 @@ def _reward(trained: TrainConfig, name: str | None) -> Any:
     choices = TRAIN.groups["reward"]
     if name in ("env", "zero", "vlm"):
         return with_prompts(choices[name], find_task(trained.env.id or trained.env.name or "", trained.task))
+    if name.startswith("code:"):
+        return CodeReward(path=str(Path(name.removeprefix("code:")).resolve()))
     if ":" in name:
         place, _, function = name.rpartition(":")
         absolute = f"{Path(place).resolve()}:{function}" if place.endswith(".py") else name
         return CustomReward(path=absolute)
-    raise UsageError(unknown_name("reward", name, ["env", "vlm", "zero", "file.py:function"]))
+    raise UsageError(unknown_name("reward", name, ["env", "vlm", "zero", "file.py:function", "code:program.py"]))
 
 
 def _folder(run: RunDir, config: EvaluateConfig) -> Path:

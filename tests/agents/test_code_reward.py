@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from agents.build import make_reward, resolve
-from agents.cli import UsageError
+from agents.cli import UsageError, compose
 from agents.comparison.specs import RewardSpec, make, parse_rewards, reward_of, world_config
-from agents.config import COMPARE
+from agents.config import COMPARE, EVALUATE
+from agents.evaluate import evaluate
 from agents.runs import RunDir, read_progress
 from agents.train import train
 from reward_designers import PotentialShaping
@@ -68,6 +69,20 @@ def test_a_potential_shapes_with_the_algorithms_discount(tmp_path: Path) -> None
     reward.phi.close()
     given = resolve(configured("env=CartPole", "reward=code", path, "reward.potential=true", "reward.gamma=0.5"))
     assert given.reward.gamma == 0.5
+
+
+def test_a_policy_is_judged_by_another_program(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", "total_timesteps=128", "eval_every=0")
+    written(tmp_path, "def reward(obs, terminated): return 2.0 + 0.0 * obs[:, 0] - 2.0 * terminated")
+    arguments = (
+        f"run={run.path}",
+        "checkpoint=last",
+        "episodes=2",
+        "video=false",
+        f"reward=code:{tmp_path / 'BEST.py'}",
+    )
+    rows = evaluate(compose(EVALUATE, "evaluate", arguments))["rows"]
+    assert [row["reward/reward"] for row in rows] == [2 * (row["length"] - (row["length"] < 500)) for row in rows]
 
 
 def test_without_a_sandbox_the_numbers_are_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,13 @@ Its process starts when it is first needed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, FunctionReward, RewardError, RewardFn, Transition
+from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
 from reward_designers.code.program import Entry, parse_program, source_of
 from reward_designers.code.sandbox.client import Limits, ProgramError, Worker
 from reward_designers.code.sandbox.namespace import namespace
@@ -59,7 +59,7 @@ class CodeReward(RewardFn):
         self._arguments = [(name, *source_of(name)) for name in self.program.arguments]
         self._worker: Worker | None = None
         self._failure: ProgramError | None = None
-        self._function: FunctionReward | None = None
+        self._function: Callable[..., Any] | None = None
         if self.sandbox != "none" and sys.platform != "linux":
             raise SandboxUnavailable(f"there is no sandbox on {sys.platform}. {REMEDY}")
 
@@ -142,8 +142,12 @@ class CodeReward(RewardFn):
         if self._function is None:
             variables = namespace()
             exec(compile(self.program.normalized, "<reward>", "exec"), variables)
-            self._function = FunctionReward(variables[self.entry])
-        return self._function(t)
+            self._function = variables[self.entry]
+        arrays = {name: array.view() for name, array in self._read(t).items()}
+        for array in arrays.values():
+            array.flags.writeable = False  # as in the sandbox: fitness is computed from the same arrays
+        result = self._function(**arrays)
+        return dict(result) if isinstance(result, dict) else {self.entry: result}
 
 
 def load_program(source: str, *, fields: Sequence[str]) -> CodeReward:

@@ -310,6 +310,10 @@ def test_without_a_sandbox_it_computes_the_same_here(reward: CodeReward) -> None
     assert here._worker is None
     assert here.protection is None
     check_reward(here, batch())
+    t = batch()
+    with pytest.raises(ValueError, match="read-only"):
+        CodeReward("def reward(obs):\n    obs[:] = 0\n    return obs[:, 0]", sandbox="none")(t)
+    assert t.state["obs"].all()
 
 
 def test_a_potential_is_shaped() -> None:

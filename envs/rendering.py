@@ -152,7 +152,7 @@ class _Target:
         if self._fast:
             quality = drawn.vis.quality
             quality.offsamples = 0
-            quality.numslices, quality.numstacks = min(quality.numslices, 12), min(quality.numstacks, 6)
+            quality.numslices, quality.numstacks = min(quality.numslices, 8), min(quality.numstacks, 4)
             planes = drawn.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
             drawn.geom_size[planes, 2] = _FLOOR_SPACING
         try:

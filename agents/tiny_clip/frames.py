@@ -41,7 +41,7 @@ _TASK_CAMERA = {"humanoid": VLM_RM_HUMANOID, "pendulum": PENDULUM, "double_pendu
 _CAMERAS = {"humanoid": (0.2, 0.55, 0.25), "pendulum": (0.3, 0.4, 0.3), "double_pendulum": (0.3, 0.4, 0.3)}
 """Shares of the env's own camera, its tasks' and random ones."""
 
-_ATTEMPT = 3  # part of a shard's name: raise it when states or pictures change
+_ATTEMPT = 4  # part of a shard's name: raise it when states or pictures change
 
 
 @dataclass(frozen=True)

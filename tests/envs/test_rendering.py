@@ -157,7 +157,7 @@ def test_a_recolored_model_is_drawn_in_its_new_color():
     after = frame_of(env, height=64, width=64)
     assert after[..., 0].sum() > before[..., 0].sum()
     assert after[..., 0].max() > 100
-    assert after[..., 1:].max() < 30
+    assert after[..., 1:].max() < after[..., 0].max() / 3  # a highlight is white
 
 
 def test_out_is_filled_and_returned():

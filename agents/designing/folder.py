@@ -1,0 +1,132 @@
+"""A search's directory.
+
+design.yaml       what was asked for; `resume` goes on with it
+journal.jsonl     everything that was paid for or computed, see `agents.designing.journal`
+replies.sqlite    what a server answered, as it came
+coverages/        the transitions on which programs are checked
+trainings/        a folder for each program, with a run directory of `agents.train` for each seed
+best.py           the best program; `agents.train reward=code reward.path=best.py` trains on it
+summary.json      what came out
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agents.cli import UsageError
+from agents.config import EnvConfig
+from agents.designing.options import DESIGN, DesignConfig
+from agents.runs import git_revision, unused, versions, write_text
+
+
+class DesignDir:
+    """The directory of a search. `create` a new one, or `open` one that exists."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.config = path / "design.yaml"
+        self.meta = path / "meta.json"
+        self.journal = path / "journal.jsonl"
+        self.replies = path / "replies.sqlite"
+        self.coverages = path / "coverages"
+        self.trainings = path / "trainings"
+        self.best = path / "best.py"
+        self.summary = path / "summary.json"
+
+    @classmethod
+    def create(cls, path: str | None, name: str) -> DesignDir:
+        """A new, empty directory.
+
+        Args:
+            path: Where; None makes a dated folder under ``designs/``.
+            name: Says what is searched for, in the default folder's name.
+
+        Raises:
+            UsageError: There is a search in it already, or it cannot be written.
+        """
+        folder = cls(Path(path) if path else unused(Path("designs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
+        folder.require_unused()
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot write to {folder.path}: {error.strerror}") from error
+        if not os.access(folder.path, os.W_OK):
+            raise UsageError(f"cannot write to {folder.path}: permission denied")
+        return folder
+
+    def require_unused(self) -> None:
+        """Refuse a directory that has a search already.
+
+        Raises:
+            UsageError: Saying how to go on.
+        """
+        if self.config.exists():
+            raise UsageError(
+                f"{self.path} holds a search already: go on with resume={self.path}, or choose another output"
+            )
+
+    @classmethod
+    def open(cls, path: str) -> DesignDir:
+        """An existing search's directory.
+
+        Raises:
+            UsageError: There is none.
+        """
+        folder = cls(Path(path))
+        if not folder.config.is_file():
+            near = sorted(p.parent for p in folder.path.glob("*/design.yaml")) if folder.path.is_dir() else []
+            hint = f"; there are searches in it: {', '.join(map(str, near[:5]))}" if near else ""
+            is_there = folder.path.is_dir()
+            what = "has no design.yaml, so it is not a search" if is_there else "does not exist"
+            raise UsageError(f"{folder.path} {what}{hint}")
+        return folder
+
+    def discard_unused(self) -> None:
+        """Remove what was made for a search that never began; what is not ours stays."""
+        if self.journal.exists() and self.journal.stat().st_size:
+            return
+        for file in (self.config, self.meta, self.journal, self.replies, self.path / "lock"):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.rmdir()
+
+    def write_config(self, config: DesignConfig) -> None:
+        """Save what was asked for, and what is needed to repeat it."""
+        from omegaconf import OmegaConf
+
+        meta = {
+            "command": shlex.join(["python", *sys.orig_argv[1:]]),
+            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "git": git_revision(),
+            "versions": versions(),
+        }
+        write_text(self.meta, json.dumps(meta, indent=2))
+        write_text(self.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+    def read_config(self) -> DesignConfig:
+        """What `write_config` saved.
+
+        Raises:
+            UsageError: The file is damaged.
+        """
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+        from yaml import YAMLError
+
+        try:
+            node: Any = OmegaConf.load(self.config)
+            config = OmegaConf.structured(DesignConfig)
+            parts: dict[str, type] = {"env": EnvConfig}
+            parts |= {group: type(DESIGN.groups[group][node[group].name]) for group in ("designer", "llm", "algo")}
+            for group, schema in parts.items():
+                config[group] = OmegaConf.structured(schema)
+            return OmegaConf.to_object(OmegaConf.merge(config, node))  # type: ignore[return-value]
+        except (OmegaConfBaseException, YAMLError, KeyError, AttributeError, TypeError) as error:
+            raise UsageError(f"{self.config} is damaged: {error}") from error

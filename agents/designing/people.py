@@ -1,0 +1,56 @@
+"""What a person says about a policy: at the terminal, from a file, or nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from agents.cli import UsageError
+from reward_designers.code.search import Candidate, score
+
+
+class FromFile:
+    """A line of a file for each question; nothing to say once they are used up.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+
+    def __init__(self, path: str):
+        try:
+            self.lines = [line.strip() for line in Path(path).read_text().splitlines()]
+        except OSError as error:
+            raise UsageError(f"feedback={path}: {error.strerror}") from error
+
+    def __call__(self, candidate: Candidate, run: Path, asked: int) -> str:
+        """See `agents.designing.loop.Person`."""
+        return self.lines[asked] if asked < len(self.lines) else ""
+
+
+class AtTerminal:
+    """Shows where the video is and takes a sentence; where there is no terminal, nobody says anything."""
+
+    def __call__(self, candidate: Candidate, run: Path, asked: int) -> str:
+        """See `agents.designing.loop.Person`."""
+        if not sys.stdin.isatty():
+            print("  nobody is at the terminal to say something about the policy; give feedback=FILE", file=sys.stderr)
+            return ""
+        print(f"\n{candidate.key}: {score(candidate)}\nvideo: {_video(run)}", file=sys.stderr)
+        print("What should be different? One sentence, or nothing to leave it at that:", file=sys.stderr)
+        return sys.stdin.readline().strip()
+
+
+def _video(run: Path) -> str:
+    from agents.config import EvaluateConfig
+    from agents.evaluate import evaluate
+
+    folder = run / "watched"
+    try:
+        if not (folder / "video.mp4").exists():
+            evaluate(EvaluateConfig(run=str(run), episodes=1, checkpoint="last", reward="env", output=str(folder)))
+        return str(folder / "video.mp4")
+    except UsageError as error:
+        return f"none ({error})"

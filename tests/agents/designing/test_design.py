@@ -1,0 +1,210 @@
+"""The command: recorded replies and a server, faults of programs, kill -9, and what people get wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.cli import UsageError
+from agents.designing.folder import DesignDir
+from agents.designing.journal import Journal
+from agents.runs import RunDir, locked
+from reward_designers.code.search import History
+from tests.agents.designing import scripted
+from tests.agents.designing.scripted import SMALL, designed, recording
+from tests.reward_designers.llm.chat_server import Handler, completion, serving
+
+
+def journal(folder: Path) -> Journal:
+    return Journal(folder / "journal.jsonl")
+
+
+def stages(history: History) -> dict[str, str]:
+    """What became of each program, by a word of its text."""
+    return {
+        candidate.source: candidate.rejection.stage if candidate.rejection else candidate.status
+        for candidate in history.candidates.values()
+    }
+
+
+def test_faults_cost_one_candidate_each_and_the_best_is_trained_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = [scripted.SYNTAX, scripted.SHAPE, scripted.UNKNOWN, scripted.HANG, scripted.LATE_NAN, scripted.UPRIGHT]
+    second = [scripted.SAME, scripted.UPRIGHT + "  # again", scripted.CENTERED] * 2
+    store = recording(tmp_path / "replies.sqlite", first_0=first, improve_1=second)
+    out = tmp_path / "out"
+    summary = designed(
+        *SMALL,
+        f"llm.path={store}",
+        "designer.samples=6",
+        "designer.iterations=2",
+        f"output={out}",
+        "final_seeds=1",
+        "baselines=false",
+    )
+    history = journal(out).history()
+    by_program = {
+        next(name for name in vars(scripted) if name.isupper() and str(getattr(scripted, name)) in text): stage
+        for text, stage in stages(history).items()
+    }
+    assert by_program == {
+        "SYNTAX": "program",
+        "SHAPE": "laws",
+        "UNKNOWN": "program",
+        "HANG": "laws",
+        "LATE_NAN": "training",
+        "UPRIGHT": "trained",
+        "SAME": "trained",
+        "CENTERED": "trained",
+    }
+    trained = {key.split("/")[0] for key in journal(out).all("training")}
+    same = next(c for c in history.candidates.values() if "1.00001" in c.source)
+    assert same.key not in trained
+    assert "computes nearly the same" in same.warnings[-1]
+    assert len(history.rounds[1]) == 3  # the third reply is the first round's program, and the rest says it again
+    assert summary["best"] in history.candidates
+    assert (out / "best.py").read_text() == history[summary["best"]].source
+    assert list(summary["final"]["best"]["scores"]) == ["1000000"]
+    assert json.loads((out / "summary.json").read_text()) == summary
+    (improve,) = [v for v in journal(out).all("reply").values() if v["label"].endswith("improve")]
+    told = improve["messages"][-1]["content"]
+    assert "upright" in told
+    assert "Did you mean 'next_pole_angle'" in told  # what the others did wrong
+    said = capsys.readouterr()
+    assert "cannot be told from the best" in said.err
+    assert f"reward.path={out / 'best.py'}" in said.out
+    again = designed(f"resume={out}")
+    assert again == summary
+
+
+def test_a_round_that_failed_is_reported_and_the_search_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = recording(tmp_path / "r.sqlite", first_0=[scripted.SYNTAX, scripted.SHAPE], retry_1=[scripted.UPRIGHT] * 2)
+    out = tmp_path / "out"
+    options = ("designer.samples=2", "designer.iterations=1", f"llm.path={store}")
+    summary = designed(*SMALL, *options, f"output={out}")
+    assert summary["rounds"] == 2
+    assert summary["best"] is not None
+    assert "nothing of this round could be trained; the search goes on" in capsys.readouterr().err
+
+
+def test_a_search_without_any_program_ends_with_the_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bad = [scripted.SYNTAX]
+    store = recording(tmp_path / "r.sqlite", first_0=bad, retry_1=[scripted.SHAPE], retry_2=[scripted.UNKNOWN])
+    with pytest.raises(SystemExit) as end:
+        designed(*SMALL, "designer.samples=1", f"llm.path={store}", f"output={tmp_path / 'out'}")
+    assert end.value.code == 1
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["state"] == "failed"
+    assert len(summary["failed"]) == 3
+    assert "3 rounds in a row brought no program" in capsys.readouterr().err
+
+
+def test_a_reply_that_is_missing_can_be_added_and_the_search_goes_on(tmp_path: Path) -> None:
+    store = recording(tmp_path / "r.sqlite", first_0=[scripted.UPRIGHT])
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match=r"(?s)holds no reply.*resume="):
+        designed(*SMALL, "designer.samples=1", "designer.iterations=2", f"llm.path={store}", f"output={out}")
+    recording(store, improve_1=[scripted.CENTERED])
+    assert designed(f"resume={out}")["rounds"] == 2
+    starts = [log.read_text().count("writing to") for log in (out / "trainings").glob("*/*.log")]
+    assert starts == [1, 1]
+
+
+def paid(handler: Handler, body: dict[str, Any]) -> None:
+    """A model that answers by how far the search is."""
+    programs = [scripted.UPRIGHT, scripted.SYNTAX] if len(body["messages"]) == 2 else [scripted.CENTERED, scripted.SAME]
+    texts = [scripted.fenced(program) for program in programs][: body.get("n", 1)]
+    handler.send(200, json.dumps(completion(texts)).encode())
+
+
+def entries(folder: Path) -> Counter[tuple[str, str]]:
+    lines = (folder / "journal.jsonl").read_text().splitlines() if (folder / "journal.jsonl").exists() else []
+    return Counter((entry["kind"], entry["key"]) for entry in map(json.loads, lines))
+
+
+@pytest.mark.parametrize("moment", ["reply", "training"])
+def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(tmp_path: Path, moment: str) -> None:
+    with serving() as server:
+        server.default = paid
+        options = (*SMALL, "llm=openai", "llm.model=tiny", f"llm.base_url={server.url}", "designer.samples=2")
+        options += ("designer.iterations=2", "seeds=2")
+        whole, cut = tmp_path / "whole", tmp_path / "cut"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "agents.design", *options, f"output={cut}"], stderr=subprocess.DEVNULL
+        )
+        while not any(kind == moment for kind, _ in entries(cut)):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        deadline = time.monotonic() + 20
+        while any(_alive(int(lock.read_text().split()[1])) for lock in (cut / "trainings").glob("*/*/lock")):
+            assert time.monotonic() < deadline, "a training outlived its search"
+            time.sleep(0.01)
+        resumed = designed(f"resume={cut}")
+        calls = len(server.bodies)
+        straight = designed(*options, f"output={whole}")
+        assert calls == len(server.bodies) - calls == 2
+    assert resumed == straight
+    assert journal(cut).history() == journal(whole).history()
+    assert set(entries(cut).values()) == {1}
+    assert entries(cut) == entries(whole)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_what_people_get_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = recording(tmp_path / "r.sqlite", first_0=[scripted.UPRIGHT])
+    for arguments, words in [
+        (("env=Hoper",), "Did you mean 'Hopper'"),
+        (("designer=eurka",), "Did you mean 'eureka'"),
+        (("task=hoping",), "hopping"),
+        (("designer=random", "designer.samples=2"), "designer=random has no option 'samples'"),
+        (("designer=random", "potential=true"), "potential=true does not go with designer=random"),
+        (("designer=tree", "rungs=2"), "designer=tree needs rungs=1"),
+        (("feedback=nowhere.txt",), "no such file 'nowhere.txt'"),
+        (("resume=nowhere",), "nowhere does not exist"),
+        (("llm.path=nowhere.sqlite",), "nowhere.sqlite"),
+        (("env.id=Acrobot-v1", f"llm.path={store}"), "say in a sentence what is wanted"),
+        (("env=CartPole", f"llm.path={store}", "designer.start=nowhere.py"), "nowhere.py"),
+        (("llm=openai", "llm.model=tiny", "llm.base_url=nonsense"), "base_url must look like"),
+    ]:
+        with pytest.raises(UsageError, match=words):
+            designed(*arguments)
+    left = {path.name for path in (tmp_path / "designs").glob("*/*")} if (tmp_path / "designs").exists() else set()
+    assert left <= {"coverages"}
+
+
+def test_a_directory_has_one_search(tmp_path: Path) -> None:
+    store = recording(tmp_path / "r.sqlite", first_0=[scripted.UPRIGHT])
+    out = tmp_path / "out"
+    options = (*SMALL, "designer.samples=1", "designer.iterations=1", f"llm.path={store}")
+    summary = designed(*options, f"output={out}")
+    with pytest.raises(UsageError, match="holds a search already"):
+        designed(*options, f"output={out}")
+    with locked(out, "output"), pytest.raises(UsageError, match="is in use by process"):
+        designed(f"resume={out}")
+    with pytest.raises(UsageError, match=r"seeds cannot change when a search is resumed"):
+        designed(f"resume={out}", "seeds=2")
+    assert DesignDir.open(str(out)).read_config().total_timesteps == 256
+    run = RunDir.open(out / "trainings" / summary["best"] / "seed_0")
+    assert run.read_config().reward.path == "reward/program.py"

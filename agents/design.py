@@ -126,7 +126,7 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
             display = Display("fitness" if setting.task is not None else "env_reward")
             designer = make_designer(config, setting)
             display.say(_headline(config, setting, folder))
-            workers = Workers(config.workers or len(os.sched_getaffinity(0)))
+            workers = Workers(config.workers or cores())
             search = Search(config, folder, journal, setting, designer, stages, workers, llm, person, display)
             with _terminable():
                 try:
@@ -179,6 +179,11 @@ def make_designer(config: DesignConfig, setting: Setting) -> Designer:
     if chosen.name == "critic":
         return Critic(prompts, chosen.samples, chosen.iterations, chosen.revisions)
     return Weights(prompts, chosen.method.name, chosen.population, chosen.programs, config.seed)
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _headline(config: DesignConfig, setting: Setting, folder: DesignDir) -> str:

@@ -78,7 +78,9 @@ class DesignConfig:
 
     env: EnvConfig = field(default_factory=EnvConfig)
     task: str | None = option(
-        None, "name of a task, such as kneeling, or a sentence that says what is wanted; default: the first task"
+        None,
+        "name of a task, such as kneeling, or a sentence that says what is wanted; default: the first task",
+        text=True,
     )
     designer: Any = MISSING
     llm: Any = MISSING

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from agents.runs import RunDir, locked
 from reward_designers.code.search import History
 from tests.agents.designing import scripted
 from tests.agents.designing.scripted import SMALL, designed, recording
-from tests.reward_designers.llm.chat_server import Handler, completion, serving
+from tests.reward_designers.llm.chat_server import ChatServer, Handler, completion, serving
 
 
 def journal(folder: Path) -> Journal:
@@ -134,30 +135,47 @@ def entries(folder: Path) -> Counter[tuple[str, str]]:
     return Counter((entry["kind"], entry["key"]) for entry in map(json.loads, lines))
 
 
-@pytest.mark.parametrize("moment", ["reply", "training"])
-def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(tmp_path: Path, moment: str) -> None:
+@pytest.fixture(scope="module")
+def server() -> Iterator[ChatServer]:
     with serving() as server:
         server.default = paid
-        options = (*SMALL, "llm=openai", "llm.model=tiny", f"llm.base_url={server.url}", "designer.samples=2")
-        options += ("designer.iterations=2", "seeds=2")
-        whole, cut = tmp_path / "whole", tmp_path / "cut"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "agents.design", *options, f"output={cut}"], stderr=subprocess.DEVNULL
-        )
-        while not any(kind == moment for kind, _ in entries(cut)):
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        deadline = time.monotonic() + 20
-        while any(_alive(int(lock.read_text().split()[1])) for lock in (cut / "trainings").glob("*/*/lock")):
-            assert time.monotonic() < deadline, "a training outlived its search"
-            time.sleep(0.01)
-        resumed = designed(f"resume={cut}")
-        calls = len(server.bodies)
-        straight = designed(*options, f"output={whole}")
-        assert calls == len(server.bodies) - calls == 2
-    assert resumed == straight
+        yield server
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory, server: ChatServer) -> tuple[Path, dict[str, Any]]:
+    """A search that nothing interrupted."""
+    out = tmp_path_factory.mktemp("straight") / "out"
+    return out, designed(*asking(server), f"output={out}")
+
+
+def asking(server: ChatServer) -> tuple[str, ...]:
+    options = (*SMALL, "llm=openai", "llm.model=tiny", f"llm.base_url={server.url}", "designer.samples=2")
+    return (*options, "designer.iterations=2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["reply", "training"])
+def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(
+    tmp_path: Path, server: ChatServer, straight: tuple[Path, dict[str, Any]], moment: str
+) -> None:
+    whole, summary = straight
+    before = len(server.bodies)
+    cut = tmp_path / "cut"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agents.design", *asking(server), f"output={cut}"], stderr=subprocess.DEVNULL
+    )
+    while not any(kind == moment for kind, _ in entries(cut)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(_alive(int(lock.read_text().split()[1])) for lock in (cut / "trainings").glob("*/*/lock")):
+        assert time.monotonic() < deadline, "a training outlived its search"
+        time.sleep(0.01)
+    assert designed(f"resume={cut}") == summary
+    assert len(server.bodies) - before == 2
     assert journal(cut).history() == journal(whole).history()
     assert set(entries(cut).values()) == {1}
     assert entries(cut) == entries(whole)
@@ -208,3 +226,74 @@ def test_a_directory_has_one_search(tmp_path: Path) -> None:
     assert DesignDir.open(str(out)).read_config().total_timesteps == 256
     run = RunDir.open(out / "trainings" / summary["best"] / "seed_0")
     assert run.read_config().reward.path == "reward/program.py"
+
+
+def obliging(handler: Handler, body: dict[str, Any]) -> None:
+    """A model that gives each designer what it asks for."""
+    told = body["messages"][0]["content"] + body["messages"][-1]["content"]
+    number = handler.number()
+    if "sparse" in told and "Verdict" not in told:
+        text = scripted.fenced(
+            "def sparse(next_pole_angle):\n    return next_pole_angle * 0\n\n\n"
+            f"def dense(next_pole_angle):\n    return {0.1 + 0.01 * number} - np.abs(next_pole_angle)"
+        )
+    elif "def reward" in told and "Write" not in told:
+        text = "It fits.\nVerdict: accept\nScore: 0.5"
+    else:
+        text = scripted.fenced(scripted.UPRIGHT.replace("np.cos(", f"np.cos({1 + number} * "))
+    handler.send(200, json.dumps(completion([text])).encode())
+
+
+@pytest.mark.parametrize("designer", ["tree", "critic", "text2reward"])
+def test_every_designer_goes_through_the_same_loop(tmp_path: Path, server: ChatServer, designer: str) -> None:
+    (tmp_path / "said.txt").write_text("It leans to the left, so make it stay upright.\n")
+    options = {
+        "tree": ("designer.roots=1", "designer.programs=2"),
+        "critic": ("designer.samples=1", "designer.iterations=2"),
+        "text2reward": (f"feedback={tmp_path / 'said.txt'}", "designer.refinements=1"),
+    }[designer]
+    out = tmp_path / "out"
+    asked = asking(server)[:-2]
+    server.default = obliging
+    try:
+        summary = designed(*asked, f"designer={designer}", *options, "total_timesteps=128", f"output={out}")
+    finally:
+        server.default = paid
+    found = journal(out)
+    history = found.history()
+    assert summary["best"] in history.candidates
+    assert sum(c.values is not None for c in history.candidates.values()) == 2
+    said = {(note.operation, note.text, note.value) for note in history.notes}
+    if designer == "text2reward":
+        assert list(found.all("sentence").values()) == ["It leans to the left, so make it stay upright."]
+        prompts = [value["messages"][-1]["content"] for value in found.all("reply").values()]
+        assert "It leans to the left" in prompts[1]
+    else:
+        operation, value = {"tree": ("verify", 0.5), "critic": ("critique", 1.0)}[designer]
+        assert (operation, "It fits.\nVerdict: accept\nScore: 0.5", value) in said
+
+
+def test_an_environment_that_the_kit_does_not_know(tmp_path: Path) -> None:
+    world = ("env.id=Acrobot-v1", "env.kwargs.max_episode_steps=50", "task=Swing the tip up, above the line.")
+    summary = designed(
+        *SMALL[1:],
+        *world,
+        "designer=random",
+        "designer.programs=2",
+        "designer.population=2",
+        "final_seeds=1",
+        "total_timesteps=128",
+        "episodes=1",
+        f"output={tmp_path / 'out'}",
+    )
+    assert (summary["judged_by"], summary["wanted"]) == ("env_reward", "Swing the tip up, above the line.")
+    final = summary["final"]
+    assert final["best"]["mean"] == final["env"]["mean"] == -50
+    assert final["human_normalized"] is None
+    assert {path.parent.name for path in (tmp_path / "out" / "trainings").glob("*/seed_1000000")} == {
+        "env",
+        "zero",
+        summary["best"],
+    }
+    cached = list((tmp_path / "baselines").glob("*.json"))
+    assert len(cached) == 2

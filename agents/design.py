@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agents.designing.people import AtTerminal, FromFile
     from agents.designing.setting import Setting
     from reward_designers.code.search import Designer
+    from reward_designers.llm import LLM
 
 ALLOWED_ON_RESUME = ("resume", "workers", "feedback", "llm")
 
@@ -111,7 +112,7 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
     from agents.designing.setting import default_steps, look
     from agents.designing.training import Workers
     from reward_designers.code.search import SearchError
-    from reward_designers.llm import LLM, LLMError, connect
+    from reward_designers.llm import LLMError
 
     quiet_warnings()
     rungs = config.rungs or (1 if config.designer.name == "tree" else 3)
@@ -121,7 +122,7 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
     with explained(), closing(Journal(folder.journal)) as journal:
         try:
             if config.designer.name != "random":
-                llm = connect(asdict(config.llm), folder.replies, seed=config.seed)
+                llm = _connected(config, folder)
             setting = look(config, stages[0].steps, folder.coverages)
             display = Display("fitness" if setting.task is not None else "env_reward")
             designer = make_designer(config, setting)
@@ -179,6 +180,17 @@ def make_designer(config: DesignConfig, setting: Setting) -> Designer:
     if chosen.name == "critic":
         return Critic(prompts, chosen.samples, chosen.iterations, chosen.revisions)
     return Weights(prompts, chosen.method.name, chosen.population, chosen.programs, config.seed)
+
+
+def _connected(config: DesignConfig, folder: DesignDir) -> LLM:
+    from reward_designers.llm import connect
+
+    try:
+        return connect(asdict(config.llm), folder.replies, seed=config.seed)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{error}; name one with llm.path=, ask a server with llm=openai, or search without with designer=random"
+        ) from error
 
 
 def cores() -> int:

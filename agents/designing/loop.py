@@ -278,7 +278,8 @@ class Search:
         config = replace(
             self.setting.training, reward=reward, seed=seed, total_timesteps=steps, run_dir=str(run.resolve())
         )
-        return Training(name, config, self.config.episodes, heldout + 1000 * seed)
+        watched = self.setting.fields if self.designer.name == "critic" else ()
+        return Training(name, config, self.config.episodes, heldout + 1000 * seed, watched)
 
     def train(self, trainings: Sequence[Training]) -> None:
         """Bring the outcomes of trainings into the journal."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from agents.designing.training import Outcome
-from reward_designers.code.search import Candidate, Curve, Run, TrainingRecord
+from agents.designing.watching import WORST
+from reward_designers.code.search import Candidate, Curve, Episode, Run, TrainingRecord
 from reward_designers.code.search.training import CHECKPOINTS
 
 
@@ -45,4 +47,6 @@ def record(outcomes: Mapping[int, Outcome], max_length: int) -> TrainingRecord |
         components = {name: curve(values) for name, values in curves["components"].items()}
         runs.append(Run(seed, components, curve(curves["score"]), curve(curves["length"])))
     shown = np.unique(np.linspace(0, len(common) - 1, min(CHECKPOINTS, len(common))).round().astype(int))
-    return TrainingRecord(tuple(runs), tuple(common[i] for i in shown), max_length)
+    watched = [Episode(**episode) for _, outcome in sorted(outcomes.items()) for episode in outcome["watched"]]
+    worst = sorted(watched, key=lambda episode: -math.inf if episode.score is None else episode.score)[:WORST]
+    return TrainingRecord(tuple(runs), tuple(common[i] for i in shown), max_length, tuple(worst))

@@ -38,8 +38,9 @@ STOP_SECONDS = 60.0
 """For a training to save itself when the search is interrupted."""
 
 Outcome = dict[str, Any]
-"""``score`` (None if it has none), ``failure`` (empty if there is none), ``seconds``, ``episodes`` (the held-out
-scores) and ``curves`` of one training; ``error`` instead where the machine, not the reward, is to blame."""
+"""Of one training: ``score`` (None if it has none), ``failure`` (empty if there is none), ``seconds``, ``episodes``
+(the held-out scores), ``watched`` (some of them in detail) and ``curves``; ``error`` instead where the machine, not the
+reward, is to blame."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,14 @@ class Training:
         config: With ``run_dir``, ``seed`` and ``total_timesteps``.
         episodes: Held-out episodes in which the last policy is scored.
         heldout: Seed of the first of them.
+        watched: Fields of the state to be told of its worst episodes.
     """
 
     name: str
     config: TrainConfig
     episodes: int
     heldout: int
+    watched: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -166,6 +169,7 @@ def train_and_score(training: Training) -> Outcome | None:
     Returns:
         None if it was asked to stop: what was trained until then is saved.
     """
+    from agents.designing.watching import worst_episodes
     from agents.train import train
     from reward_designers.base import RewardError
 
@@ -190,6 +194,7 @@ def train_and_score(training: Training) -> Outcome | None:
     scores = [row.get("fitness", row["env_reward"]) for row in rows]
     mean = math.fsum(scores) / len(scores)
     return {
+        "watched": worst_episodes(run, training.watched, training.heldout) if training.watched else [],
         "score": mean if math.isfinite(mean) else None,
         "failure": "",
         "seconds": round(time.monotonic() - began, 1),
@@ -249,7 +254,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _failed(text: str) -> Outcome:
-    return {"score": None, "failure": text, "seconds": 0.0, "episodes": [], "curves": None}
+    return {"score": None, "failure": text, "seconds": 0.0, "episodes": [], "watched": [], "curves": None}
 
 
 def _read(training: Training) -> Outcome | None:

@@ -270,6 +270,9 @@ def test_every_designer_goes_through_the_same_loop(tmp_path: Path, server: ChatS
         assert "It leans to the left" in prompts[1]
     else:
         operation, value = {"tree": ("verify", 0.5), "critic": ("critique", 1.0)}[designer]
+        analyses = [v["messages"][-1]["content"] for v in found.all("reply").values() if "analyse" in v["label"]]
+        assert all("pole_angle: " in text and "ended by itself" in text for text in analyses)
+        assert len(analyses) == (designer == "critic")
         assert (operation, "It fits.\nVerdict: accept\nScore: 0.5", value) in said
 
 

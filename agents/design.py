@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reward_designers.code.search import Designer
     from reward_designers.llm import LLM
 
-ALLOWED_ON_RESUME = ("resume", "workers", "feedback", "llm")
+ALLOWED_ON_RESUME = ("resume", "workers", "ray", "feedback", "llm")
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
         if extra := [key for key in sorted(given) if key.split(".")[0] not in ALLOWED_ON_RESUME]:
             raise UsageError(
                 f"{', '.join(extra)} cannot change when a search is resumed: it goes on as "
-                f"{config.resume}/design.yaml says. Only workers, feedback and llm may be given."
+                f"{config.resume}/design.yaml says. Only workers, ray, feedback and llm may be given."
             )
         folder = DesignDir.open(config.resume)
     else:
@@ -103,6 +103,7 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
     """Do what is not done yet."""
     cli.settle_libraries()
     from agents.callbacks import quiet_warnings
+    from agents.designing.cluster import Cluster
     from agents.designing.display import Display
     from agents.designing.finish import finish, lines
     from agents.designing.halving import ladder
@@ -127,7 +128,8 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
             display = Display("fitness" if setting.task is not None else "env_reward")
             designer = make_designer(config, setting)
             display.say(_headline(config, setting, folder))
-            workers = Workers(config.workers or cores())
+            address = config.ray.address
+            workers = Workers(config.workers or cores()) if address is None else Cluster(address)
             search = Search(config, folder, journal, setting, designer, stages, workers, llm, person, display)
             with _terminable():
                 try:

@@ -124,7 +124,9 @@ class DesignDir:
             node: Any = OmegaConf.load(self.config)
             config = OmegaConf.structured(DesignConfig)
             parts: dict[str, type] = {"env": EnvConfig}
-            parts |= {group: type(DESIGN.groups[group][node[group].name]) for group in ("designer", "llm", "algo")}
+            parts |= {
+                group: type(DESIGN.groups[group][node[group].name]) for group in ("designer", "llm", "algo", "ray")
+            }
             for group, schema in parts.items():
                 config[group] = OmegaConf.structured(schema)
             return OmegaConf.to_object(OmegaConf.merge(config, node))  # type: ignore[return-value]

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from agents.cli import UsageError
 from agents.config import CodeReward
+from agents.designing.cluster import Cluster
 from agents.designing.display import Display
 from agents.designing.duplicates import Duplicates
 from agents.designing.folder import DesignDir
@@ -66,7 +67,7 @@ class Search:
         setting: Setting,
         designer: Designer,
         rungs: Sequence[Rung],
-        workers: Workers,
+        workers: Workers | Cluster,
         llm: LLM | None,
         person: Person,
         display: Display,

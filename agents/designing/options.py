@@ -73,6 +73,16 @@ class Random:
 
 
 @dataclass
+class Ray:
+    """Where trainings run."""
+
+    name: str = "none"
+    address: str | None = option(
+        None, "a Ray cluster that shares this file system: auto, or host:port (extra: ray); default: processes here"
+    )
+
+
+@dataclass
 class DesignConfig:
     """A search for a reward program."""
 
@@ -85,6 +95,7 @@ class DesignConfig:
     designer: Any = MISSING
     llm: Any = MISSING
     algo: Any = MISSING
+    ray: Ray = field(default_factory=Ray)
     potential: bool = option(False, "programs are potentials; the agent gets their discounted difference")
     feedback: str | None = option(
         None, "file with a person's sentences, a line each, in place of asking at the terminal", text=True
@@ -116,7 +127,7 @@ class DesignConfig:
     seed: int = option(0, "seeds trainings, transitions and draws; sent to the language model", least=0)
     output: str | None = option(None, "where everything is written; default: a dated folder under designs/", text=True)
     resume: str | None = option(
-        None, "go on with the search in this directory; only workers, feedback, llm may be given too", text=True
+        None, "go on with the search in this directory; only workers, ray, feedback, llm may be given too", text=True
     )
 
 
@@ -128,8 +139,9 @@ DESIGN = Command(
         "designer": DESIGNERS,
         "llm": {"openai": OpenAIModel(), "replay": ReplayModel()},
         "algo": TRAIN.groups["algo"],
+        "ray": {"none": Ray()},
     },
-    {"env": "Hopper", "designer": "eureka", "llm": "replay", "algo": "ppo"},
+    {"env": "Hopper", "designer": "eureka", "llm": "replay", "algo": "ppo", "ray": "none"},
     folder="output",
     root="designs",
 )

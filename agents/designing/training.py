@@ -114,7 +114,7 @@ class Workers:
                         waiting.appendleft(training)
                         continue
                     if outcome is None:
-                        outcome = _failed(f"its process died {TRIES} times ({_ending(process.exitcode)})")
+                        outcome = failed(f"its process died {TRIES} times ({_ending(process.exitcode)})")
                     if "error" in outcome:
                         training.outcome.unlink()
                         raise UsageError(outcome["error"])
@@ -182,13 +182,13 @@ def train_and_score(training: Training) -> Outcome | None:
         else:
             train(config)
     except UsageError as error:
-        return _failed(str(error)) if isinstance(error.__cause__, RewardError) else {"error": str(error)}
+        return failed(str(error)) if isinstance(error.__cause__, RewardError) else {"error": str(error)}
     except SystemExit as end:
         if not end.code:
             return None
         summary = RunDir(path).read_summary()
         text = summary.get("failure", "it ended without a reason")
-        return _failed(text) if summary.get("at_fault") == "reward" else {"error": text}
+        return failed(text) if summary.get("at_fault") == "reward" else {"error": text}
     run = RunDir.open(path)
     rows = heldout_rows(run, training.episodes, training.heldout)
     scores = [row.get("fitness", row["env_reward"]) for row in rows]
@@ -253,7 +253,8 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def _failed(text: str) -> Outcome:
+def failed(text: str) -> Outcome:
+    """The outcome of a training that failed for a reason."""
     return {"score": None, "failure": text, "seconds": 0.0, "episodes": [], "watched": [], "curves": None}
 
 

@@ -155,9 +155,8 @@ def asking(server: ChatServer) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["reply", "training"])
 def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(
-    tmp_path: Path, server: ChatServer, straight: tuple[Path, dict[str, Any]], moment: str
+    tmp_path: Path, server: ChatServer, straight: tuple[Path, dict[str, Any]]
 ) -> None:
     whole, summary = straight
     before = len(server.bodies)
@@ -165,7 +164,7 @@ def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(
     process = subprocess.Popen(
         [sys.executable, "-m", "agents.design", *asking(server), f"output={cut}"], stderr=subprocess.DEVNULL
     )
-    while not any(kind == moment for kind, _ in entries(cut)):
+    while not any(kind == "training" for kind, _ in entries(cut)):
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
@@ -201,6 +200,7 @@ def test_what_people_get_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (("designer=tree", "rungs=2"), "designer=tree needs rungs=1"),
         (("feedback=nowhere.txt",), "no such file 'nowhere.txt'"),
         (("resume=nowhere",), "nowhere does not exist"),
+        (("ray.adress=auto",), "Did you mean 'ray.address'"),
         (("llm.path=nowhere.sqlite",), "nowhere.sqlite"),
         (("env.id=Acrobot-v1", f"llm.path={store}"), "say in a sentence what is wanted"),
         (("env=CartPole", f"llm.path={store}", "designer.start=nowhere.py"), "nowhere.py"),

@@ -19,7 +19,7 @@ from agents.cli import UsageError
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
 from agents.runs import RunDir, locked
-from reward_designers.code.search import History
+from reward_designers.code.search import History, Secrets
 from tests.agents.designing import scripted
 from tests.agents.designing.scripted import SMALL, designed, recording
 from tests.reward_designers.llm.chat_server import ChatServer, Handler, completion, serving
@@ -300,3 +300,14 @@ def test_an_environment_that_the_kit_does_not_know(tmp_path: Path) -> None:
     }
     cached = list((tmp_path / "baselines").glob("*.json"))
     assert len(cached) == 2
+
+
+def test_a_prompt_that_shows_what_judges_is_not_sent(
+    tmp_path: Path, server: ChatServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaky = Secrets({}, {"pole_angle": "the fitness"})
+    monkeypatch.setattr("agents.designing.setting._secrets", lambda *_: (leaky, ""))
+    before = len(server.bodies)
+    with pytest.raises(UsageError, match=r"was not sent, for it shows .*'pole_angle' of the fitness"):
+        designed(*asking(server), f"output={tmp_path / 'out'}")
+    assert len(server.bodies) == before

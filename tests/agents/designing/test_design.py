@@ -311,3 +311,13 @@ def test_a_prompt_that_shows_what_judges_is_not_sent(
     with pytest.raises(UsageError, match=r"was not sent, for it shows .*'pole_angle' of the fitness"):
         designed(*asking(server), f"output={tmp_path / 'out'}")
     assert len(server.bodies) == before
+
+
+@pytest.mark.slow
+def test_a_search_is_repeated_from_its_store_without_a_server(
+    tmp_path: Path, straight: tuple[Path, dict[str, Any]]
+) -> None:
+    whole, summary = straight
+    replayed = ("llm=replay", f"llm.path={whole / 'replies.sqlite'}", "llm.match=exact")
+    again = designed(*SMALL, *replayed, "designer.samples=2", "designer.iterations=2", f"output={tmp_path / 'out'}")
+    assert again == summary

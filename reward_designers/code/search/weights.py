@@ -98,11 +98,16 @@ class Weights(Designer):
 
 
 def named_terms(world: WorldDescription) -> dict[str, str]:
-    """Every number that the environment names, after the step and in units of its typical range; effort; survival.
+    """Every number that the environment names, after the step, its typical range as -1 to 1; effort; survival.
 
-    Where it names none, the numbers of its observation.
+    Where it names none, the numbers of its observation. A field that is never near 0 (a height, an uprightness of 0.99)
+    would otherwise pay or cost for being alive far more than what it does says: that is survival's part.
     """
-    terms = {f.name: f"next_{f.name} / {f.scale:.6g}" for f in world.fields if f.shape == () and f.dtype != "object"}
+    terms = {
+        f.name: f"(next_{f.name} - {f.center:.6g}) / {f.scale:.6g}"
+        for f in world.fields
+        if f.shape == () and f.dtype != "object"
+    }
     if not terms and len(world.obs.shape) == 1:
         terms = {f"obs_{i}": f"next_obs[:, {i}]" for i in range(world.obs.shape[0])}
     if len(world.action.shape) == 1 and not world.action.choices:

@@ -51,6 +51,11 @@ class ArrayDescription:
         half = 0.0 if self.typical is None else (self.typical[1] - self.typical[0]) / 2
         return half if half > 1e-6 else 1.0
 
+    @property
+    def center(self) -> float:
+        """The middle of the typical range, 0 where there is none."""
+        return 0.0 if self.typical is None else (self.typical[1] + self.typical[0]) / 2
+
     def stub(self) -> str:
         """One line of the abstraction: name, dtype and shape, and what is known."""
         shape = ", ".join(["n", *map(str, self.shape)])

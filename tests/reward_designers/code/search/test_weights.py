@@ -39,9 +39,10 @@ def test_the_terms_are_the_named_numbers_effort_and_survival() -> None:
     t = transitions()
     source = Weights(PROMPTS).program(np.array([2.0, -1.0, 1.0, 4.0]))
     found = CodeReward(source, WORLD.field_names, sandbox="none")(t)
-    scale = {name: np.ptp(t.next_state[name]) / 2 for name in ("height", "speed")}
-    np.testing.assert_allclose(found["height"], 0.25 * t.next_state["height"] / scale["height"], rtol=1e-5)
-    np.testing.assert_allclose(found["speed"], -0.125 * t.next_state["speed"] / scale["speed"], rtol=1e-5)
+    for name, weight in (("height", 0.25), ("speed", -0.125)):
+        seen = t.next_state[name]
+        unit = 2 * (seen - seen.min()) / np.ptp(seen) - 1  # from -1 to 1
+        np.testing.assert_allclose(found[name], weight * unit, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found["effort"], -0.125 * np.square(t.action).mean(axis=1), rtol=1e-5)
     np.testing.assert_allclose(found["survival"], 0.5)
 

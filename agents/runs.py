@@ -58,13 +58,7 @@ class RunDir:
             UsageError: The directory has a run already, or cannot be written.
         """
         run = cls(Path(path) if path else unused(Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
-        try:
-            run.path.mkdir(parents=True, exist_ok=True)
-            run.checkpoints.mkdir(exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot write to run directory {run.path}: {error.strerror}") from error
-        if not os.access(run.path, os.W_OK):
-            raise UsageError(f"cannot write to run directory {run.path}: permission denied")
+        make_writable(run.path, run.checkpoints, what="run directory ")
         return run
 
     @classmethod
@@ -319,6 +313,26 @@ def versions() -> dict[str, str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.exists() else {}
+
+
+def make_writable(folder: Path, *parts: Path, what: str = "") -> None:
+    """Make a folder and its parts, where they are missing.
+
+    Args:
+        folder: The folder.
+        *parts: Folders within it.
+        what: How messages call it.
+
+    Raises:
+        UsageError: It cannot be made, or cannot be written.
+    """
+    try:
+        for path in (folder, *parts):
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write to {what}{folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write to {what}{folder}: permission denied")
 
 
 def unused(path: Path) -> Path:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import re
 import shlex
 import shutil
@@ -27,7 +26,7 @@ from typing import Any
 from agents.cli import UsageError
 from agents.comparison.specs import RewardSpec
 from agents.config import CompareConfig, EnvConfig, Render, Texture
-from agents.runs import git_revision, replacing, unused, versions, write_text
+from agents.runs import git_revision, make_writable, replacing, unused, versions, write_text
 
 COLUMNS = (
     "method",
@@ -74,13 +73,7 @@ class ComparisonDir:
                 f"{folder.path} holds a comparison already: continue it with resume={folder.path}, or choose another "
                 "output"
             )
-        try:
-            for part in (folder.path, folder.rewards, folder.coverages, folder.stages):
-                part.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot write to {folder.path}: {error.strerror}") from error
-        if not os.access(folder.path, os.W_OK):
-            raise UsageError(f"cannot write to {folder.path}: permission denied")
+        make_writable(folder.path, folder.rewards, folder.coverages, folder.stages)
         return folder
 
     @classmethod

@@ -12,7 +12,6 @@ summary.json      what came out
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from contextlib import suppress
@@ -23,7 +22,7 @@ from typing import Any
 from agents.cli import UsageError
 from agents.config import EnvConfig
 from agents.designing.options import DESIGN, DesignConfig
-from agents.runs import git_revision, unused, versions, write_text
+from agents.runs import git_revision, make_writable, unused, versions, write_text
 
 
 class DesignDir:
@@ -53,12 +52,7 @@ class DesignDir:
         """
         folder = cls(Path(path) if path else unused(Path("designs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
         folder.require_unused()
-        try:
-            folder.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot write to {folder.path}: {error.strerror}") from error
-        if not os.access(folder.path, os.W_OK):
-            raise UsageError(f"cannot write to {folder.path}: permission denied")
+        make_writable(folder.path)
         return folder
 
     def require_unused(self) -> None:

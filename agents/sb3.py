@@ -127,7 +127,7 @@ class VecReplaceReward(VecEnvWrapper):
             scores = Scores(env_reward, ("env",), env_reward[None], {})
             self.episodes.step(scores, env_reward, ended)
             _write(infos, env_reward, scores)
-            return obs, env_reward, dones, infos
+            return obs, env_reward.copy(), dones, infos  # PPO adds the value of truncated states to what it is given
 
         current = obs if self._owns_arrays else _copied(obs)
         successors, terminated, truncated = _true_successors(current, dones, ended, infos)

@@ -241,6 +241,22 @@ def test_components_may_come_and_go() -> None:
     np.testing.assert_array_equal(episodes["reward"], [23, 23])
 
 
+@pytest.mark.parametrize("reward", [None, of_observations])
+def test_statistics_do_not_see_what_is_done_to_the_rewards_afterwards(reward: Any) -> None:
+    """PPO adds gamma * V(s') to the rewards of truncated steps, in the array that the step returned."""
+
+    def returns(added: float) -> np.ndarray:
+        venv = VecReplaceReward(DummyVecEnv([lambda: gym.make("CartPole-v1", max_episode_steps=5)] * 2), reward)
+        venv.seed(0)
+        venv.reset()
+        for _ in range(5):
+            _, rewards, _, _ = venv.step(np.array([0, 1]))
+            rewards += added
+        return venv.episodes.drain()["reward"]
+
+    np.testing.assert_array_equal(returns(100.0), returns(0.0))
+
+
 def test_a_reset_from_outside_forgets_running_episodes() -> None:
     venv = VecReplaceReward(DummyVecEnv([lambda: Clock(3)]), FirstVisits())
     venv.reset()

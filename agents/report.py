@@ -5,7 +5,6 @@ python -m agents.report RUN_DIR         writes it anew, from what is in the run'
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import sys
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from agents.cli import UsageError, fail
+from agents.drawing import INK
+from agents.pages import embedded, render
 from agents.runs import RunDir, read_progress, write_text
 
 STEP = "time/total_timesteps"
-EMBEDDED_VIDEO = 3_000_000
-"""Larger videos (bytes) are linked rather than embedded."""
-INK = "#010203"  # stands for the page's text colour
 COLORS = ("#3b82f6", "#f97316", "#10b981", "#a855f7", "#ef4444", "#eab308", "#06b6d4", "#ec4899")
 
 SHARE = "share of episodes"
@@ -29,15 +27,12 @@ Series = dict[str, tuple[list[float], list[float]]]
 
 def write_report(run: RunDir) -> Path:
     """Write the report of a run from what is in its directory; returns its path."""
-    import jinja2
     import yaml
 
     config = yaml.safe_load((run.path / "config.yaml").read_text())
     rows, meta, summary = read_progress(run.progress), run.read_meta(), run.read_summary()
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True
-    )
-    page = environment.get_template("report.html").render(
+    page = render(
+        "report.html",
         title=_title(config),
         config=config,
         settings=_flat(config),
@@ -45,7 +40,7 @@ def write_report(run: RunDir) -> Path:
         summary=summary,
         tiles=_tiles(rows, summary),
         figures=[(title, figure(series, unit)) for title, unit, series in _figures(rows)],
-        video=_video(run),
+        video=embedded(run.video),
         run=run.path,
     )
     write_text(run.report, page)
@@ -144,15 +139,6 @@ def _flat(node: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(node, dict) and node:
         return [row for key, value in node.items() for row in _flat(value, f"{prefix}.{key}" if prefix else key)]
     return [] if node is None or node == {} else [(prefix, str(node))]
-
-
-def _video(run: RunDir) -> str:
-    """A data URI, the name of a file beside the report, or nothing."""
-    if not run.video.exists():
-        return ""
-    if run.video.stat().st_size > EMBEDDED_VIDEO:
-        return run.video.name
-    return "data:video/mp4;base64," + base64.b64encode(run.video.read_bytes()).decode()
 
 
 if __name__ == "__main__":

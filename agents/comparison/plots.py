@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.comparison.drawing import COLORS, WIDTH, Plot, inches, legend, looks_of, new_figure, stripes, style
 from agents.comparison.results import Json, Results, interval, known, matrix, number, symbol
-from agents.report import INK
+from agents.drawing import COLORS, INK, WIDTH, Plot, inches, legend, looks_of, new_figure, stripes, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,18 +5,17 @@ python -m agents.comparison.report DIR        draws it and the PNGs anew, from t
 
 from __future__ import annotations
 
-import base64
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from agents.cli import UsageError, fail
 from agents.comparison import plots, timeline
-from agents.comparison.drawing import Plot
 from agents.comparison.findings import findings
 from agents.comparison.results import Json, Results, file_name, interval, listed, number, symbol
-from agents.report import EMBEDDED_VIDEO
+from agents.drawing import Plot
+from agents.pages import embedded, render
 from agents.runs import write_text
 
 METHODS = {
@@ -58,24 +57,18 @@ def write_report(folder: Path) -> Path:
     Raises:
         UsageError: The folder holds no comparison.
     """
-    import jinja2
-
     results = Results.read(folder)
     figures = _figures(results, folder)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "number": number,
         "general": _general,
         "list_of": listed,
         "interval": interval,
         "symbol": symbol,
     }
-    page = environment.get_template("comparison.html").render(
+    page = render(
+        "comparison.html",
+        filters,
         data=results.data,
         results=results,
         title=results.data.get("title") or "Comparison of rewards",
@@ -250,11 +243,7 @@ def _general(value: Any) -> str:
 def _video(results: Results, folder: Path) -> str:
     """A data URI, the name of a file beside the report, or nothing."""
     file = (results.data.get("trajectory") or {}).get("video")
-    if not file or not (folder / file).is_file():
-        return ""
-    if (folder / file).stat().st_size > EMBEDDED_VIDEO:
-        return str(file)
-    return "data:video/mp4;base64," + base64.b64encode((folder / file).read_bytes()).decode()
+    return embedded(folder / file) if file else ""
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.comparison.drawing import COLORS, WIDTH, Plot, new_figure, style
 from agents.comparison.results import Json, Results
-from agents.report import INK
+from agents.drawing import COLORS, INK, WIDTH, Plot, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

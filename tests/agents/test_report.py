@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents import report
+from agents import pages
 from agents.build import resolve
 from agents.cli import compose
 from agents.config import TRAIN
+from agents.drawing import INK
 from agents.evaluation import Video
 from agents.report import figure, write_report
 from agents.runs import ProgressFile, RunDir
@@ -63,7 +64,7 @@ def test_report_is_one_file_with_all_there_is(run: RunDir):
 def test_small_videos_are_embedded_and_large_ones_linked(run: RunDir, monkeypatch: pytest.MonkeyPatch):
     run.video.write_bytes(b"x" * 100)
     assert 'src="data:video/mp4;base64,eHh4' in write_report(run).read_text()
-    monkeypatch.setattr(report, "EMBEDDED_VIDEO", 50)
+    monkeypatch.setattr(pages, "EMBEDDED_VIDEO", 50)
     assert 'src="video.mp4"' in write_report(run).read_text()
 
 
@@ -73,7 +74,7 @@ def test_figures_take_colour_and_width_from_the_page():
     assert root.get("viewBox") is not None
     assert root.get("width") is None
     assert "currentColor" in svg
-    assert report.INK not in svg
+    assert INK not in svg
     assert "evaluated" in svg
     assert len(svg) < 40_000
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents import pages
 from agents.cli import UsageError
 from agents.comparison import plots, report, timeline
-from agents.comparison.drawing import Plot
 from agents.comparison.findings import findings
 from agents.comparison.report import write_report
 from agents.comparison.results import LABEL, Results, file_name, interval, known, number, shorten
-from agents.report import INK
+from agents.drawing import INK, Plot
 
 NAMES = ("env", "stand", "stand_shaped", "hackable: height only", "vlm", "negated", "my_rewards.py:upright_and_still",
          "vlm: a robot kneeling on one knee with its arms stretched out", "alive", "energy")  # fmt: skip
@@ -474,7 +474,7 @@ def test_small_videos_are_embedded_and_large_ones_linked(tmp_path: Path, monkeyp
     assert "<video" not in write_report(tmp_path).read_text()  # its file is not there
     (tmp_path / "video.mp4").write_bytes(b"x" * 100)
     assert 'src="data:video/mp4;base64,eHh4' in write_report(tmp_path).read_text()
-    monkeypatch.setattr(report, "EMBEDDED_VIDEO", 50)
+    monkeypatch.setattr(pages, "EMBEDDED_VIDEO", 50)
     assert 'href="video.mp4"' in write_report(tmp_path).read_text()
 
 

@@ -1,4 +1,4 @@
-"""What the figures of a comparison share: how they look, and how they become SVG and PNG."""
+"""What the figures of reports share: how they look, and how they become SVG and PNG."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.report import INK
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+INK = "#010203"  # stands for the page's text color
 # Okabe and Ito's colours, those that stand out on white and on dark grey alike; markers repeat out of step with them.
 COLORS = ("#0a84d0", "#e08a00", "#00a07a", "#d4569b", "#d9541e", "#8a7ae0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GOTO = "goto:"
+"""Begins the URL of a part (`set_url`) that links to the element of the page with the id that follows."""
 WIDTH = 10.2
 """Inches of a figure that takes the page's whole width; one inch is 96 CSS pixels."""
 
@@ -53,7 +54,7 @@ class Plot:
             text = text.replace(f'<g id="{part}">', f"<g><title>{html.escape(tip)}</title>")
         used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', text))
         text = re.sub(r' id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", text)
-        text = re.sub(r'(url\(#|href="#)', rf"\1{prefix}", text)
+        text = re.sub(r'(url\(#|href="#)', rf"\1{prefix}", text).replace(f'href="{GOTO}', 'href="#')
         width = self.figure.get_figwidth() * 96
         size = f'style="max-width: {width:.0f}px; min-width: {min(width, 240 + width / 3):.0f}px"'
         head, rest = text[: text.index(">")], text[text.index(">") :]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from agents.config import CodeReward, Schedule, TrainConfig, VLMReward, options
+from agents.config import CodeReward, Schedule, Settings, TrainConfig, VLMReward, options
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -27,9 +27,9 @@ MAX_ENVS, MIN_STEPS = 8, 64
 """A rollout tuned for one environment is split over at most so many, of at least so many steps each."""
 
 
-def tuned(algo: str, env: str) -> dict[str, Any]:
-    """The published values for an environment (plain name or Gymnasium id), from conf/tuned.yaml."""
-    table = yaml.safe_load((Path(__file__).parent / "conf" / "tuned.yaml").read_text())
+def tuned(algo: str, env: str, settings: Settings = Settings.published) -> dict[str, Any]:
+    """The values for an environment (plain name or Gymnasium id), from conf/tuned.yaml."""
+    table = yaml.safe_load((Path(__file__).parent / "conf" / "tuned.yaml").read_text())[settings.name]
     entries = table[algo]
     if isinstance(entries, str):
         entries = table[entries]
@@ -43,7 +43,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
     What is still None afterwards is Stable-Baselines3's default.
     """
     name = config.env.id or config.env.name or ""
-    values = tuned(config.algo.name, name)
+    values = tuned(config.algo.name, name, config.algo.settings)
     task = find_task(name, config.task)
     rollout = values.get("num_envs", 1) * values.get("n_steps", 0)
     open_ended = {k: v for k, v in values.items() if k in options(config.algo) and getattr(config.algo, k) is None}
@@ -246,7 +246,7 @@ def _device(config: TrainConfig, policy: str | None) -> str:
 
 
 IN_POLICY = ("net_arch", "activation", "log_std_init", "ortho_init", "lstm_hidden_size")
-NOT_ARGUMENTS = ("policy", "schedule", "normalize_obs", "normalize_reward", "noise_std", *IN_POLICY)
+NOT_ARGUMENTS = ("settings", "policy", "schedule", "normalize_obs", "normalize_reward", "noise_std", *IN_POLICY)
 
 
 def _arguments(algo: Any, env: Any) -> dict[str, Any]:

@@ -36,6 +36,13 @@ class Sandbox(Enum):
     none = "none"
 
 
+class Settings(Enum):
+    """Where hyper-parameters come from that nobody gave: agents/conf/tuned.yaml has both."""
+
+    published = "published"
+    small = "small"
+
+
 class Schedule(Enum):
     """How the learning rate and PPO's clip range go over training."""
 
@@ -176,6 +183,9 @@ class AlgoConfig:
     """What all algorithms share. None means: the value tuned for the environment, else Stable-Baselines3's default."""
 
     name: str = MISSING
+    settings: Settings = option(
+        Settings.published, "what is left open below: published, for millions of steps, or small, for 100,000"
+    )
     policy: str | None = option(None, "MlpPolicy, CnnPolicy or MultiInputPolicy; default: by the observations")
     learning_rate: float | None = option(None, "step size of Adam", least=0)
     schedule: Schedule | None = option(None, "constant, or linear: learning rate and clip range fall to zero")

@@ -3,13 +3,13 @@
 # ruff: noqa: RUF009  (option() returns a dataclass field)
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import ENVS, TRAIN, Command, EnvConfig, OpenAIModel, ReplayModel, Sandbox, option
+from agents.config import ENVS, TRAIN, Command, EnvConfig, OpenAIModel, ReplayModel, Sandbox, Settings, option
 
 
 class Method(Enum):
@@ -101,7 +101,7 @@ class DesignConfig:
         None, "file with a person's sentences, a line each, in place of asking at the terminal", text=True
     )
     total_timesteps: int | None = option(
-        None, "steps of a whole training of a candidate; default: a fifth of the tuned value", least=1
+        None, "steps of a whole training of a candidate; default: the tuned value", least=1
     )
     num_envs: int | None = option(None, "environments stepped together in each training", least=1)
     seeds: int = option(3, "seeds of a whole training of a candidate", least=1)
@@ -138,7 +138,7 @@ DESIGN = Command(
         "env": {name: EnvConfig(name=name) for name in ENVS},
         "designer": DESIGNERS,
         "llm": {"openai": OpenAIModel(), "replay": ReplayModel()},
-        "algo": TRAIN.groups["algo"],
+        "algo": {name: replace(algo, settings=Settings.small) for name, algo in TRAIN.groups["algo"].items()},
         "ray": {"none": Ray()},
     },
     {"env": "Hopper", "designer": "eureka", "llm": "replay", "algo": "ppo", "ray": "none"},

@@ -19,8 +19,6 @@ from reward_designers.code.search import Secrets, WorldDescription, describe
 if TYPE_CHECKING:
     from envs.task import Task
 
-DEFAULT_SHARE = 5
-"""A candidate is trained for the tuned number of steps divided by this, if nothing else is said."""
 EVAL_EPISODES = 4
 """Of the evaluations during a training, from which the author learns how it went. Scores have episodes of their own."""
 
@@ -90,7 +88,7 @@ def train_config(config: DesignConfig, task: Task | None, steps: int) -> TrainCo
 def default_steps(config: DesignConfig) -> int:
     """Steps of a whole training of a candidate."""
     name = config.env.id or config.env.name or ""
-    return config.total_timesteps or max(1, tuned(config.algo.name, name)["total_timesteps"] // DEFAULT_SHARE)
+    return config.total_timesteps or tuned(config.algo.name, name, config.algo.settings)["total_timesteps"]
 
 
 def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
@@ -135,12 +133,20 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
             choices=int(space.n) if isinstance(space, gym.spaces.Discrete) else 0,
             step_seconds=getattr(simulator, "dt", None) or getattr(simulator, "tau", None),
             max_steps=int(limit or 1000),
-            terminates=task.terminates if task is not None else True,
+            terminates=_ends_early(task, simulator, coverage.transitions),
         )
         secrets, unaudited = _secrets(task, simulator, tuple(about))
     finally:
         env.close()
     return Setting(task, description, tuple(about), coverage.transitions, secrets, unaudited, training, gamma)
+
+
+def _ends_early(task: Task | None, simulator: Any, random: Transition) -> bool:
+    """Whether an episode can end before its time limit; for most of the kit's tasks random actions show it."""
+    if task is None:
+        return True
+    may = getattr(simulator, "_terminate_when_unhealthy", random.terminated.any())
+    return task.terminates and bool(may)
 
 
 def _limits(space: Any) -> str:

@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.build import make_model, resolve, tuned
 from agents.cli import UsageError
-from agents.config import Schedule
+from agents.config import Schedule, Settings
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
 from agents.train import train
@@ -113,6 +113,15 @@ def test_tuned_values_keep_the_size_of_a_rollout():
     pole = resolve(configured("env.id=CartPole-v1"))
     assert (pole.num_envs, pole.algo.n_steps, pole.algo.schedule) == (8, 32, Schedule.linear)
     assert resolve(configured("env=Swimmer", "algo=tqc")).algo.gamma == tuned("sac", "Swimmer")["gamma"] == 0.9999
+
+
+def test_settings_for_a_small_budget():
+    config = resolve(configured("env=HalfCheetah", "algo.settings=small", "algo.gamma=0.9"))
+    assert (config.num_envs, config.algo.n_steps, config.algo.gamma, config.total_timesteps) == (16, 64, 0.9, 100_000)
+    for algo in ("ppo", "recurrent_ppo", "sac", "tqc", "td3"):
+        for env in ("Hopper", "CartPole", "nowhere"):
+            steps = [tuned(algo, env, settings)["total_timesteps"] for settings in Settings]
+            assert steps[1] < steps[0], (algo, env)
 
 
 def test_evaluation_is_rarer_where_episodes_are_long():

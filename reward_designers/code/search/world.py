@@ -119,6 +119,8 @@ class WorldDescription:
         time = "" if self.step_seconds is None else f" of {self.step_seconds:.4g} s"
         end = "may end earlier (terminated)" if self.terminates else "never end earlier"
         yield '"""n transitions, one a row: arrays as they were before the step. `next_NAME` is NAME after the step.'
+        if any(field.typical is not None for field in self.fields):
+            yield "What was seen is what random actions led to; better policies go further."
         yield ""
         yield f"Episodes have at most {self.max_steps} steps{time}, and {end}. The learner's discount is {self.gamma}."
         yield '"""'

@@ -104,10 +104,10 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
     cli.settle_libraries()
     from agents.callbacks import quiet_warnings
     from agents.designing.cluster import Cluster
-    from agents.designing.display import Display
     from agents.designing.finish import finish, lines
     from agents.designing.halving import ladder
     from agents.designing.journal import Journal
+    from agents.designing.live import make_display
     from agents.designing.loop import Search
     from agents.designing.people import AtTerminal, FromFile
     from agents.designing.setting import default_steps, look
@@ -125,13 +125,13 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
             if config.designer.name != "random":
                 llm = _connected(config, folder)
             setting = look(config, stages[0].steps, folder.coverages)
-            display = Display("fitness" if setting.task is not None else "env_reward")
+            display = make_display("fitness" if setting.task is not None else "env_reward", stages)
             designer = make_designer(config, setting)
             display.say(_headline(config, setting, folder))
             address = config.ray.address
             workers = Workers(config.workers or cores()) if address is None else Cluster(address)
             search = Search(config, folder, journal, setting, designer, stages, workers, llm, person, display)
-            with _terminable():
+            with _terminable(), display:
                 try:
                     history = search.run()
                 except SearchError as error:

@@ -1,11 +1,13 @@
-"""What a search shows while it runs: a line for everything that happens, a table after each round."""
+"""What a search shows while it runs, where there is no terminal: a line for everything, a table after each round."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
+from agents.designing.halving import Rung
 from agents.designing.training import Outcome, Training
 from reward_designers.code.search import Candidate, History, Proposal, score, select
 from reward_designers.llm import LLM, OpenAILLM
@@ -14,17 +16,28 @@ WIDTH = 100
 
 
 class Display:
-    """Lines on standard error.
+    """Lines on standard error. Within ``with display:`` a search is going on; see `agents.designing.live`.
 
     Args:
         judged_by: Name of the score.
+        rungs: Of the trainings.
     """
 
-    def __init__(self, judged_by: str):
-        self.judged_by = judged_by
+    def __init__(self, judged_by: str, rungs: Sequence[Rung]):
+        self.judged_by, self.rungs = judged_by, tuple(rungs)
         self._began = time.monotonic()
         self._done = 0
         self._cost = ""
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left on the screen."""
+
+    def paused(self) -> AbstractContextManager[object]:
+        """While somebody else needs the terminal."""
+        return nullcontext()
 
     def say(self, text: str) -> None:
         """One line."""
@@ -42,7 +55,15 @@ class Display:
         for proposal in proposals:
             count = proposal.prompt.n if proposal.prompt is not None else 1
             wanted[proposal.operation] = wanted.get(proposal.operation, 0) + count
-        self.say(f"\nround {number + 1}: {', '.join(f'{count} x {name}' for name, count in wanted.items())}")
+        self.phase(f"round {number + 1}: {', '.join(f'{count} x {name}' for name, count in wanted.items())}")
+
+    def phase(self, text: str) -> None:
+        """A part of the search begins."""
+        self.say(f"\n{text}")
+
+    def asking(self, replies: int) -> None:
+        """The model is being asked."""
+        self.say(f"  asking for {replies} {'reply' if replies == 1 else 'replies'}")
 
     def cost(self, llm: LLM) -> None:
         """What the model has cost so far."""
@@ -55,17 +76,23 @@ class Display:
         """What became of a candidate."""
         self.say(f"  {candidate.key:<21} {_state(candidate)}{f' ({more})' if more else ''}"[: WIDTH * 2])
 
-    def trainings(self, trainings: Sequence[Training]) -> None:
-        """Trainings begin."""
+    def trainings(self, trainings: Sequence[Training], rung: Rung | None) -> None:
+        """Trainings begin; ``rung``: for which stage of the search, if for any."""
         self._done, self._began = 0, time.monotonic()
-        steps = {f"{training.config.total_timesteps:,}" for training in trainings}
-        self.say(f"  {len(trainings)} trainings to {', '.join(sorted(steps))} steps")
+        self.say(f"  {self.stage(trainings, rung)}")
+
+    def stage(self, trainings: Sequence[Training], rung: Rung | None) -> str:
+        """What they are."""
+        steps = ", ".join(sorted({f"{training.config.total_timesteps:,}" for training in trainings}))
+        several = len(self.rungs) > 1
+        of = f"stage {self.rungs.index(rung) + 1} of {len(self.rungs)}: " if rung is not None and several else ""
+        return f"{of}{len(trainings)} training{'s' if len(trainings) > 1 else ''} to {steps} steps"
 
     def training(self, training: Training, outcome: Outcome, of: int) -> None:
         """A training has ended."""
         self._done += 1
         left = (time.monotonic() - self._began) / self._done * (of - self._done)
-        result = outcome["failure"] or f"{self.judged_by} {_number(outcome['score'])}"
+        result = outcome["failure"] or f"{self.judged_by} {number(outcome['score'])}"
         line = f"    [{self._done}/{of}] {training.name} seed {training.config.seed}: {result}"
         self.say(f"{line.splitlines()[0][: WIDTH + 20]}" + (f", {left:.0f} s left" if self._done < of else ""))
 
@@ -103,5 +130,5 @@ def _state(candidate: Candidate) -> str:
     return "passed the checks" + (f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else "")
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.4g}"

@@ -63,7 +63,7 @@ def final(search: Search, ranking: Sequence[Candidate]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     known: dict[str, Candidate] = {}
     for candidate in ranking:
-        search.display.say(f"\nfinal: {candidate.key} on {len(seeds)} fresh seeds")
+        search.display.phase(f"final: {candidate.key} on {len(seeds)} fresh seeds")
         several = [search.training(candidate, seed, steps, FINAL_HELDOUT_SEED) for seed in seeds]
         known["best"] = _trained(search, candidate, several)
         rows["best"] = _scores(known["best"])
@@ -72,7 +72,7 @@ def final(search: Search, ranking: Sequence[Candidate]) -> dict[str, Any]:
         failures[candidate.key] = known["best"].failure or ""
     if search.config.baselines:
         cache = search.folder.path.resolve().parent / "baselines"
-        search.display.say(f"\nbaselines on {len(seeds)} fresh seeds")
+        search.display.phase(f"baselines on {len(seeds)} fresh seeds")
         for name, reward in (("env", EnvReward()), ("zero", ZeroReward())):
             several = [search.training_on(name, reward, seed, steps, FINAL_HELDOUT_SEED) for seed in seeds]
             for training in several:

@@ -97,6 +97,8 @@ class Search:
         """
         history = self.journal.history()
         self.display.resumed(history)
+        if self.llm is not None:
+            self.display.cost(self.llm)
         while proposals := self.designer.propose(history):
             self.display.round(len(history.rounds), proposals)
             self._settle(history, proposals)
@@ -137,6 +139,7 @@ class Search:
             raise UsageError(f"designer={self.designer.name} asks a language model, and there is none")
         for prompt in new:
             self._audit(history, prompt)
+        self.display.asking(sum(prompt.n for prompt in new))
         for prompt, replies in zip(new, self.llm.sample_all(new), strict=True):
             value = {
                 "label": prompt.label,
@@ -195,7 +198,8 @@ class Search:
         seed = min(history[key].scores)
         run = self.folder.trainings / key / f"seed_{seed}"
         name = f"{len(history.rounds)}/{proposal.operation}/{key}"
-        return self.journal.once("sentence", name, lambda: self.person(history[key], run, asked))
+        with self.display.paused():
+            return self.journal.once("sentence", name, lambda: self.person(history[key], run, asked))
 
     # Training
 
@@ -211,7 +215,7 @@ class Search:
                 for key in keys
                 for seed in range(rung.seeds)
             }
-            self.train(list(trainings.values()))
+            self.train(list(trainings.values()), rung)
             for key in keys:
                 outcomes = {
                     training.config.seed: self.journal.get("training", training.key)
@@ -282,8 +286,8 @@ class Search:
         watched = self.setting.fields if self.designer.name == "critic" else ()
         return Training(name, config, self.config.episodes, heldout + 1000 * seed, watched)
 
-    def train(self, trainings: Sequence[Training]) -> None:
-        """Bring the outcomes of trainings into the journal."""
+    def train(self, trainings: Sequence[Training], rung: Rung | None = None) -> None:
+        """Bring the outcomes of trainings, for a stage of the search or for its end, into the journal."""
         new = [training for training in trainings if ("training", training.key) not in self.journal]
 
         def done(training: Training, outcome: Outcome) -> None:
@@ -291,5 +295,5 @@ class Search:
             self.display.training(training, outcome, len(new))
 
         if new:
-            self.display.trainings(new)
+            self.display.trainings(new, rung)
             self.workers.run(new, done)

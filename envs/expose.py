@@ -80,7 +80,8 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
 
     Args:
         env: The environment.
-        names: Simulator arrays (`state_readers`) or ``frame``.
+        names: Simulator arrays (`state_readers`), ``frame``, or ``env_reward``: what the environment itself paid for
+            the step, 0 at the start of an episode.
         frame_size: (height, width) of frames.
         frame_at_reset: False where nothing reads the frame of an episode's first state.
         render: Further options of `envs.rendering.frame_of`, such as ``preset`` and ``camera``.
@@ -105,6 +106,7 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
         self._frame_size = frame_size
         self._frame_at_reset = frame_at_reset
         self._render = dict(render or {})
+        self._env_reward = 0.0
         self._find_readers()
         self.bind(self.allocate(1), (self.allocate(1),))
 
@@ -142,6 +144,7 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset, then copy the initial state."""
         result = self.env.reset(seed=seed, options=options)
+        self._env_reward = 0.0
         if getattr(self.unwrapped, "data", None) is not self._data:  # it has compiled another model
             self._find_readers()
             self.bind(*self._bound)
@@ -155,12 +158,13 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, then copy the successor state."""
         result = self.env.step(action)
+        self._env_reward = float(result[1])
         self._copy(self._successors[self._turn[0]], True)
         return result
 
     def _find_readers(self) -> None:
         self._data = getattr(self.unwrapped, "data", None)
-        readers = state_readers(self.env)
+        readers = {**state_readers(self.env), "env_reward": lambda: self._env_reward}
         for name in self._names:
             if name != "frame" and name not in readers:
                 raise ValueError(unknown_name(f"state array of {self.env}", name, [*readers, "frame"]))
@@ -240,7 +244,7 @@ class StateTracker:
         self._turn = [0]
         self.exposed: list[Expose] = []
         if raw:
-            available = {*fields, *obs_names, "frame", *(state_readers(envs[0]) if envs else ())}
+            available = {*fields, *obs_names, "frame", "env_reward", *(state_readers(envs[0]) if envs else ())}
             for name in sorted(raw):
                 if envs and name not in available:
                     raise ValueError(unknown_name("state array", name, available))

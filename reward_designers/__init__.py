@@ -13,12 +13,13 @@ from reward_designers.base import (
 )
 from reward_designers.checker import RewardCheckError, check_reward, random_batch
 from reward_designers.shaping import PotentialShaping
-from reward_designers.transforms import Clipped, Constant, Delta, Normalized, Scaled, Sum
+from reward_designers.transforms import Clipped, Constant, Delta, EnvReward, Normalized, Scaled, Sum
 
 __all__ = [
     "Clipped",
     "Constant",
     "Delta",
+    "EnvReward",
     "EpisodeMemory",
     "FunctionReward",
     "Normalized",

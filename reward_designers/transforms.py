@@ -87,6 +87,27 @@ class Constant(RewardFn):
         return {"constant": np.full(len(t), self.value)}
 
 
+@dataclass(eq=False)
+class EnvReward(RewardFn):
+    """What the environment itself paid for the step, to add others to: ``EnvReward() + 0.1 * bonus``.
+
+    It is known for transitions that took place, not for others, and what it depends on is not known at all: so it does
+    not count as Markov. Where the kit has an environment's reward as a function (``Task.reward``), distances want that.
+    """
+
+    name = "env"
+    inputs = frozenset({"env_reward"})
+    reads = frozenset({"next_state"})
+    markov = False
+
+    def __call__(self, t: Transition, memory: EpisodeMemory | None = None) -> Components:
+        return {"env": t.next_state["env_reward"].astype(np.float64)}
+
+    def relabel(self, rollout: Transition, memory: EpisodeMemory | None = None) -> Components:
+        """See `RewardFn.relabel`."""
+        return self(rollout)
+
+
 @dataclass(eq=False, init=False)
 class Sum(Composite):
     """The sum of named terms; ``a + b`` gives one, its terms named after the rewards.

@@ -15,6 +15,7 @@ import envs
 from agents.sb3 import VecReplaceReward, find_reward_wrapper, learns, make_algorithm
 from envs.task import Field, Task
 from envs.wrappers import WithTask
+from reward_designers import EnvReward
 from reward_designers.base import EpisodeMemory, RewardError, RewardFn, Transition, reward_fn
 
 
@@ -56,6 +57,7 @@ CASES: dict[str, tuple[Callable[[], gym.Env], Any]] = {
     "memory": (cartpole, FirstVisits()),
     "fields and fitness": (hopper, of_fields),
     "own reward": (cartpole, None),
+    "own reward and more": (hopper, EnvReward() + 0.1 * FirstVisits()),
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 import envs
 from envs.scoring import Scorer
 from envs.wrappers import WithTask
+from reward_designers import EnvReward, Sum
 from reward_designers.base import FunctionReward, RewardError
 from tests.envs.worlds import TASK, Walk
 
@@ -62,3 +63,14 @@ def test_the_reward_is_the_sum_of_its_components_in_their_order() -> None:
     _, reward, *_, info = env.step(1)
     assert reward == (1e16 + 1.0) - 1e16
     assert info["reward_components"] == parts
+
+
+def test_what_the_environment_paid_is_a_reward_like_any_other() -> None:
+    env = envs.ReplaceReward(WithTask(Walk(length=4), TASK), Sum(env=2 * EnvReward(), far=far))
+    for episode in range(2):
+        env.reset(seed=episode)
+        for action in (0, 1, 2, 2):
+            _, reward, *_, info = env.step(action)
+            place = env.unwrapped.place
+            assert info["reward_components"] == {"env": 2 * info["env_reward"], "far": place}
+            assert reward == 2 * info["env_reward"] + place

@@ -17,7 +17,7 @@ from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.checker import CheckReport, check_reward, random_batch
 from reward_designers.code import CodeReward
 from reward_designers.shaping import PotentialShaping
-from reward_designers.transforms import Clipped, Constant, Delta, Normalized, Scaled, Sum
+from reward_designers.transforms import Clipped, Constant, Delta, EnvReward, Normalized, Scaled, Sum
 from reward_designers.vlm import VLMReward
 
 
@@ -50,6 +50,7 @@ REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "function-with-params": (lambda: FunctionReward(height, {"target": 0.3}), OBS),
     "function-by-path": (lambda: FunctionReward(f"{__name__}:gait"), OBS),
     "constant": (lambda: Constant(-0.1), OBS),
+    "env": (EnvReward, random_batch({"env_reward": ()}, n=8)),
     "sum": (lambda: Sum(height=HEIGHT, gait=GAIT), OBS),
     "scaled": (lambda: Scaled(GAIT, -0.3), OBS),
     "clipped": (lambda: Clipped(GAIT, -1, 0.5), OBS),

@@ -33,7 +33,7 @@ def parse_reply(reply: str, entry: str = "reward") -> str:
         entry: Name of the function.
 
     Raises:
-        ProgramRejected: There is none. A block that is no Python is returned as it is, for its error to be told.
+        ProgramRejected: There is none. A block that is no Python is returned whole, for its error to be told.
     """
     text = reply[:MAX_REPLY].replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ")
     spoken = _THOUGHTS.sub("\n", text)
@@ -44,7 +44,7 @@ def parse_reply(reply: str, entry: str = "reward") -> str:
     parsed = [block for block in defining if _tree(block)]
     if parsed:
         return _completed(parsed[-1], blocks)
-    bare = _bare(spoken, entry)
+    bare = None if defining else _bare(spoken, entry)
     if bare:
         return _completed(bare, [])
     candidates = defining or [block for block in blocks if re.search(r"^\s*def ", block, re.MULTILINE)]
@@ -73,12 +73,17 @@ def _blocks(text: str) -> list[str]:
 
 def _stripped(text: str) -> str:
     """An open block without the prose, or the half line, at its end, if that makes it Python."""
-    lines = text.rstrip().split("\n")
+    lines = textwrap.dedent(text).rstrip().split("\n")
     for end in range(len(lines), max(0, len(lines) - 40), -1):
         kept = "\n".join(lines[:end])
-        if _tree(textwrap.dedent(kept)):
+        if _tree(kept) and not _torn(lines, end):
             return kept
     return text
+
+
+def _torn(lines: list[str], end: int) -> bool:
+    """Whether a program that ends there lacks the rest of its last function: prose that follows one is not indented."""
+    return end < len(lines) and lines[end][:1].isspace()
 
 
 def _bare(text: str, entry: str) -> str | None:
@@ -96,7 +101,7 @@ def _bare(text: str, entry: str) -> str | None:
                 if end <= start:
                     break
                 continue
-            if _defines(kept, entry):
+            if _defines(kept, entry) and not _torn(lines, end):
                 return kept.strip("\n") + "\n"
             break
     return None

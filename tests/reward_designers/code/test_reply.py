@@ -83,6 +83,14 @@ def test_no_program(reply: str, words: str) -> None:
         parse_reply(reply)
 
 
+@pytest.mark.parametrize("end", ["```\n", "", "    return {'a': a}\n```", "    return {'a': a}\n```\nIt rewards a."])
+def test_programs_that_break_off_in_a_function_are_not_cut_to_what_is_python(end: str) -> None:
+    """Otherwise a function without its `return` is checked, and its author reads about None instead of the error."""
+    found = parse_reply(f"```python\ndef reward(obs):\n    a = obs[:, 0]\n    b = np.tanh((a + 1)\n{end}")
+    with pytest.raises(ProgramRejected, match="line 3: syntax error, '\\(' was never closed"):
+        load_program(found, fields=())
+
+
 def test_broken_programs_are_returned_for_their_error() -> None:
     found = parse_reply("```python\ndef reward(obs):\n    return obs +\n```")
     with pytest.raises(ProgramRejected, match="line 2: syntax error"):

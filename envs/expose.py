@@ -186,7 +186,8 @@ class Expose(gym.Wrapper, RecordConstructorArgs):
 class StateTracker:
     """Follows ``num_envs`` environments and gives each step as a true `Transition` batch.
 
-    The arrays of a transition are valid until `advance` (which the next step needs); keep copies.
+    The arrays of a transition are valid until `advance` (which the next step needs); keep copies. They are read-only:
+    the ground truth is computed from the arrays that a reward was given, and the agent acts on them.
 
     Args:
         num_envs: Number of environments.
@@ -268,10 +269,12 @@ class StateTracker:
     def reset(self, obs: Obs, mask: np.ndarray | None = None) -> None:
         """Environments were reset to ``obs`` ``(num_envs, ...)``: all, or those in ``mask`` ``(num_envs,)``."""
         if mask is None or not self._state:
-            self._state = self._initial_state(_named(obs), slice(None))
+            self._state = _read_only(self._initial_state(_named(obs), slice(None)))
             return
-        for name, array in self._initial_state(_named(obs), mask).items():
-            self._state[name] = _merged(self._state[name], mask, array)
+        merged = {
+            n: _merged(self._state[n], mask, array) for n, array in self._initial_state(_named(obs), mask).items()
+        }
+        self._state = {**self._state, **_read_only(merged)}
 
     def step(
         self,
@@ -293,11 +296,11 @@ class StateTracker:
         rows = self._rows[self._turn[0]]
         if restarting is not None and np.count_nonzero(restarting):
             self._restart(rows, restarting)
-        self._next_state = self._make_state(_named(next_obs), rows, self._fields, frame=True)
+        self._next_state = _read_only(self._make_state(_named(next_obs), rows, self._fields, frame=True))
         state = self._state
         if self._only_in_next:
             state = {name: array for name, array in state.items() if name not in self._only_in_next}
-        return Transition(state, action, self._next_state, terminated, truncated)
+        return Transition(state, _read_only_view(action), self._next_state, terminated, truncated)
 
     def advance(self, obs: Obs, restarted: np.ndarray) -> None:
         """Make the successors current; rows in ``restarted`` begin a new episode at ``obs`` ``(num_envs, ...)``.
@@ -312,7 +315,7 @@ class StateTracker:
                 if encoder.source in state and name not in self._only_in_next:
                     fresh = encoder(state[encoder.source][restarted])
                     state[name] = _merged(self._next_state[name], restarted, fresh)
-            self._state = state
+            self._state = _read_only(state)
         else:
             self._state = self._next_state
         self._turn[0] = 1 - self._turn[0]
@@ -323,7 +326,7 @@ class StateTracker:
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from what `state_dict` returned."""
-        self._state = {name: np.array(array) for name, array in state.items()}
+        self._state = _read_only({name: np.array(array) for name, array in state.items()})
 
     def _restart(self, rows: Rows, mask: np.ndarray) -> None:
         """Put the initial states of ``mask`` in the place of successors."""
@@ -368,6 +371,16 @@ class StateTracker:
 
 def _named(obs: Obs) -> Rows:
     return obs if isinstance(obs, dict) else {"obs": obs}
+
+
+def _read_only(rows: Rows) -> Rows:
+    return {name: _read_only_view(array) for name, array in rows.items()}
+
+
+def _read_only_view(array: np.ndarray) -> np.ndarray:
+    view = array[...]
+    view.setflags(write=False)
+    return view
 
 
 def _merged(array: np.ndarray, mask: np.ndarray, rows: np.ndarray) -> np.ndarray:

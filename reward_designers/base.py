@@ -563,10 +563,12 @@ def _checked(values: Any, n: int, where: str, num_envs: int) -> np.ndarray:
             f"{where}: expected shape ({n},), one value per row, got {array.shape}; "
             "arrays are batched, so index features from the end (obs[:, 0]) and sum over the last axis"
         )
+    with np.errstate(over="ignore"):  # of longer floats
+        array = array.astype(np.float64)
     if len(rows := np.flatnonzero(~np.isfinite(array))):
         shown = ", ".join(f"{array[row]} in env {row % num_envs}" for row in rows[:5])
         raise RewardError(f"{where}: {len(rows)} of {n} values are not finite: {shown}")
-    return array.astype(np.float64)
+    return array
 
 
 def total(components: Components | np.ndarray) -> np.ndarray:

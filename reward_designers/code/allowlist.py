@@ -110,6 +110,7 @@ class _Walk(ast.NodeVisitor):
                 refuse(statement, "outside functions there may be only imports, constants and functions")
 
     def _import(self, node: ast.Import, alias: ast.alias) -> None:
+        self._name(node, alias.asname or "")  # as __builtins__, numpy would lend all its functions to the program
         if alias.name in DROPPED:
             return
         if alias.name not in ("numpy", "math"):

@@ -20,6 +20,7 @@ from reward_designers.code.program import Entry, parse_program, source_of
 from reward_designers.code.sandbox.client import Limits, ProgramError, Worker
 from reward_designers.code.sandbox.namespace import namespace
 from reward_designers.code.sandbox.protection import REMEDY, Protection, Sandbox, SandboxUnavailable, check_name
+from reward_designers.code.sandbox.results import ResultError, components_of
 
 
 @dataclass(eq=False)
@@ -146,8 +147,12 @@ class CodeReward(RewardFn):
         arrays = {name: array.view() for name, array in self._read(t).items()}
         for array in arrays.values():
             array.flags.writeable = False  # as in the sandbox: fitness is computed from the same arrays
-        result = self._function(**arrays)
-        return dict(result) if isinstance(result, dict) else {self.entry: result}
+        try:
+            components = components_of(self._function(**arrays), self.entry, len(t))
+        except ResultError as error:
+            raise ProgramError("result", str(error)) from None
+        with np.errstate(over="ignore"):  # of longer floats; what is not finite is found by whoever evaluates
+            return {name: np.array(values, np.float64) for name, values in components.items()}  # views no longer
 
 
 def load_program(source: str, *, fields: Sequence[str]) -> CodeReward:

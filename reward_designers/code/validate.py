@@ -11,6 +11,7 @@ transitions, its components say something, and it prefers trajectories that are 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -148,6 +149,7 @@ def _climb(
         return failed("load", error)
     try:
         check_reward(code, transitions, skip=("save", "update"))  # those are the class's, not the program's
+        _check_first_batch(code, transitions.flatten())
         components = evaluate(reward, transitions.flatten())
     except (RewardCheckError, ProgramError) as error:
         return failed("laws", error)
@@ -166,6 +168,24 @@ def _climb(
         for name, v in components.items()
     }
     return Validation(code.source, tuple(findings), code.program, reward if accepted else None, statistics, agreement)
+
+
+def _check_first_batch(code: CodeReward, t: Transition) -> None:
+    """The laws are checked after a first batch, so that a program that keeps something of that alone passes them.
+
+    Raises:
+        RewardCheckError: A process that sees other rows first comes to another result.
+    """
+    other = copy.copy(code)  # has a process of its own
+    try:
+        evaluate(other, t[::-1][: len(t) // 2])
+        expected, found = evaluate(code, t), evaluate(other, t)
+    finally:
+        other.close()
+    for name, values in expected.items():
+        if name not in found or not np.array_equal(values, found[name]):
+            detail = "it depends on which batch was the first: nothing may be remembered between calls"
+            raise RewardCheckError("deterministic", code.name, detail, name)
 
 
 def _text(error: RewardError) -> str:

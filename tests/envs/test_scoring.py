@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -54,6 +55,26 @@ def test_fitness_does_not_depend_on_the_reward() -> None:
         env.reset(seed=2)
         totals.append([env.step(action)[4]["fitness"] for action in (0, 1, 2, 2, 1)])
     assert totals[1:] == totals[:-1]
+
+
+@pytest.mark.parametrize("read", ["where", "next_where", "place_now", "next_obs", "obs", "action"])
+def test_a_reward_cannot_write_what_it_is_judged_by_or_what_the_agent_sees(read: str) -> None:
+    """Trap: reward code that writes the state from which fitness is computed."""
+    text = f"def cheat({read}):\n    {read}[...] = 0\n    return 1.0 * {read}.reshape(len({read}), -1)[:, 0]\n"
+    exec(text, written := {})
+    env = envs.ReplaceReward(WithTask(Walk(length=30), TASK), written["cheat"])
+    obs, _ = env.reset(seed=2)
+    before = obs.tolist()
+    with pytest.raises(RewardError, match="'cheat' raised ValueError: assignment destination is read-only"):
+        env.step(0)
+    assert obs.tolist() == before
+    vector = envs.vector.ReplaceReward(
+        gym.vector.SyncVectorEnv([lambda: WithTask(Walk(length=1), TASK)] * 2), lambda where: where
+    )
+    vector.reset(seed=2)
+    for _ in range(3):  # after automatic resets, too
+        vector.step(np.zeros(2, int))
+        assert not any(array.flags.writeable for array in vector.scorer.tracker._state.values())
 
 
 def test_the_reward_is_the_sum_of_its_components_in_their_order() -> None:

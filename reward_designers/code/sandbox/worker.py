@@ -16,13 +16,10 @@ import numpy as np
 
 from . import lockdown, protocol
 from .namespace import namespace
+from .results import components_of
 
 _REQUESTS, _REPLIES = 0, 1  # descriptors
 FILENAME = "<reward>"
-
-
-class ResultError(Exception):
-    """What the program returned is not a reward."""
 
 
 class Worker:
@@ -67,44 +64,11 @@ class Worker:
         if self._views[0] != rows:
             self._views = rows, protocol.views(self._spec, rows, self._inputs)
         result = self._program[self._entry](**self._views[1])
-        components = dict(result) if isinstance(result, dict) else {self._entry: result}
-        if not 0 < len(components) <= protocol.MAX_COMPONENTS:
-            raise ResultError(f"expected 1 to {protocol.MAX_COMPONENTS} components, got {len(components)}")
+        components = components_of(result, self._entry, rows)
         out: np.ndarray = np.ndarray((len(components), rows), np.float64, self._outputs)
-        for row, (name, values) in zip(out, components.items(), strict=True):
-            row[:] = checked(name, values, rows)
+        for row, values in zip(out, components.values(), strict=True):
+            row[:] = values
         return len(components), protocol.pack_json(list(components))
-
-
-def checked(name: object, values: Any, rows: int) -> np.ndarray:
-    """One component ``(rows,)`` of real numbers.
-
-    Raises:
-        ResultError: It is not; the parent looks again, this is where the best words can be found.
-    """
-    if not isinstance(name, str) or not protocol.COMPONENT.fullmatch(name):
-        raise ResultError(f"component names are short text of letters, digits, '_', '.', '-', got {name!r:.60}")
-    if isinstance(values, (tuple, dict)):
-        raise ResultError(
-            f"component {name!r} is a {type(values).__name__}; return a dict of arrays (n,), without their total, "
-            "or one array (n,)"
-        )
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ResultError(f"component {name!r} is no array: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise ResultError(f"component {name!r} must be real numbers, got {type(values).__name__} of {array.dtype}")
-    if array.shape != (rows,):
-        hint = ""
-        if array.ndim == 0:
-            hint = "; a constant is np.full(len(obs), value)"
-        elif array.shape == (rows, rows):
-            hint = "; (n, 1) and (n,) broadcast to (n, n), so index or sum until both are (n,)"
-        elif array.ndim > 1:
-            hint = "; inputs are batched: index features by x[:, i], and sum over the last axis"
-        raise ResultError(f"component {name!r} must have shape (n,) = ({rows},), got {array.shape}{hint}")
-    return array
 
 
 def _described(error: BaseException) -> bytes:
@@ -116,7 +80,10 @@ def _described(error: BaseException) -> bytes:
         trace = trace.tb_next
     if isinstance(error, SyntaxError):
         line = error.lineno
-    message = str(error)[:1000]
+    try:
+        message = str(error)[:1000]
+    except Exception as second:  # of a number with thousands of digits, of lists in lists in lists
+        message = f"(its message cannot be shown: {type(second).__name__})"
     while True:
         text = protocol.pack_json({"type": type(error).__name__[:60], "message": message, "line": line})
         if len(text) <= protocol.REPLY_LIMIT - protocol.REPLY.size:
@@ -139,7 +106,9 @@ def _write(data: bytes) -> None:
 
 
 def _warm_up() -> None:
-    """Make numpy import what it imports on first use, which it could not do later."""
+    """Make numpy and the compiler import what they import on first use, which they could not do later."""
+    import unicodedata  # noqa: F401 (for names such as sigma in Greek, and characters by name)
+
     import numpy.linalg  # noqa: F401
 
     a = np.arange(6.0).reshape(3, 2)

@@ -21,16 +21,16 @@ class EpisodeStatistics:
     """Sums over the running episodes of ``num_envs`` environments, and a row for each finished one.
 
     A row has ``length``, ``reward``, ``env_reward``, ``reward/<component>`` (sums over the episode) and, with a task,
-    ``fitness`` (sum / max_episode_steps) and ``success`` (1.0 if it held for half of max_episode_steps).
+    ``fitness`` and ``success`` of the episode, see `envs.task.Task`.
 
     Args:
         num_envs: Number of environments.
-        task: Says how long an episode may be, for fitness and success.
+        task: Says what fitness and success of an episode are.
     """
 
     def __init__(self, num_envs: int, task: Task | None = None):
         self.num_envs = num_envs
-        self._max_steps = task.max_episode_steps if task else 0
+        self._task = task
         self._names: list[str] = []
         self._layout: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())  # measures and components of waiting steps
         self._sums = np.zeros((0, num_envs))  # a row for each name
@@ -92,10 +92,10 @@ class EpisodeStatistics:
         episodes = [dict(zip(names, sums.tolist(), strict=True)) for names, sums in self._finished]
         names = dict.fromkeys(name for episode in episodes for name in episode)
         finished = {name: np.array([episode.get(name, 0.0) for episode in episodes]) for name in names}
-        if "fitness" in finished:
-            finished["fitness"] /= self._max_steps
-        if "success" in finished:
-            finished["success"] = (finished["success"] >= self._max_steps / 2).astype(np.float64)
+        if self._task is not None and "fitness" in finished:
+            finished["fitness"] = self._task.episode_fitness(finished["fitness"])
+        if self._task is not None and "success" in finished:
+            finished["success"] = self._task.episode_success(finished["success"])
         return finished
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,7 +7,8 @@ time: what is in place is left alone. From an installed wheel it does the last p
     python3 -m agents.setup                  what `python -m agents.train env=Humanoid reward=vlm` needs, on the CPU
     python3 -m agents.setup dev              and the tools for tests, lint and types
     python3 -m agents.setup --torch cuda     the CUDA build of PyTorch
-    python3 -m agents.setup nethack alfworld worlds that compile from source (needs g++ and cmake)
+    python3 -m agents.setup nethack          and NetHack and MiniHack
+    python3 -m agents.setup alfworld         and ALFWorld, which compiles from source (needs g++ and cmake)
 
 Only the standard library is imported: this module runs before anything is installed.
 """

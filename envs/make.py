@@ -2,6 +2,7 @@
 
 env = envs.make("Humanoid", "kneeling")
 venv = envs.make_vec("Hopper", num_envs=16)
+env = envs.make("MiniHack-KeyRoom-S5")   # and NetHack, with the extra `nethack`
 env = envs.make("Acrobot-v1")            # works too, without a task
 """
 
@@ -30,6 +31,7 @@ from envs.mujoco import (
     swimmer,
     walker2d,
 )
+from envs.nethack.tasks import tasks_of
 from envs.task import Task
 from envs.wrappers import WithoutTermination, WithTask
 from reward_designers.base import FunctionReward, unknown_name
@@ -47,7 +49,7 @@ for _task in (task for module in _MODULES for task in module.TASKS):
 
 
 def names() -> tuple[str, ...]:
-    """The plain names of all environments that have tasks."""
+    """The plain names of all environments that have tasks and need no extra; see `envs.nethack.names` for more."""
     return tuple(_TASKS)
 
 
@@ -60,7 +62,7 @@ def tasks(name: str) -> dict[str, Task]:
     Raises:
         ValueError: There is no such environment, or it has no tasks.
     """
-    return dict(_TASKS[_default(name).env])
+    return dict(_tasks(name))
 
 
 def find_task(name: str, task: str | None = None) -> Task:
@@ -69,10 +71,9 @@ def find_task(name: str, task: str | None = None) -> Task:
     Raises:
         ValueError: There is no such environment or task.
     """
-    default = _default(name)
     if task is None:
-        return default
-    known = _TASKS[default.env]
+        return _default(name)
+    known = _tasks(name)
     if task not in known:
         raise ValueError(unknown_name(f"task of {name}", task, known))
     return known[task]
@@ -93,7 +94,7 @@ def make(name: str, task: str | None = None, *, max_episode_steps: int | None = 
     """
     if max_episode_steps is not None and max_episode_steps < 1:
         raise ValueError(f"max_episode_steps must be at least 1, got {max_episode_steps}")
-    if name not in _DEFAULTS or (name not in _TASKS and "xml_file" in kwargs):
+    if not (name in _DEFAULTS or tasks_of(name)) or (name not in _TASKS and "xml_file" in kwargs):
         if task is not None:
             raise ValueError(f"{name} has no tasks, so task={task!r} means nothing; {_list(names())} have some")
         return _gymnasium_make(name, max_episode_steps=max_episode_steps, **kwargs)
@@ -162,9 +163,15 @@ def _make_wrapped(
 
 def _default(name: str) -> Task:
     """The task that an environment's plain name or id stands for."""
-    if name not in _DEFAULTS:
-        raise ValueError(unknown_name("environment", name, names()))
-    return _DEFAULTS[name]
+    return _DEFAULTS[name] if name in _DEFAULTS else next(iter(_tasks(name).values()))
+
+
+def _tasks(name: str) -> dict[str, Task]:
+    if name in _DEFAULTS:
+        return _TASKS[_DEFAULTS[name].env]
+    if known := tasks_of(name):
+        return known
+    raise ValueError(unknown_name("environment", name, names()))
 
 
 def _customized(task: Task, max_episode_steps: int | None, kwargs: dict[str, Any]) -> Task:

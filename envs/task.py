@@ -58,15 +58,18 @@ class Task:
             environment's arrays and the observation are there anyway; a field that reads the observation goes wrong
             behind a wrapper that changes it.
         fitness: The ground truth of one step, a function of fields like any reward. An episode's fitness is the sum
-            over its steps divided by `max_episode_steps`, so that ending early never pays.
+            over its steps divided by `max_episode_steps`, so that ending early never pays; see `adds_up`.
         fitness_unit: The unit of `fitness`.
         success: Ground truth of one step: the fitness that makes it a success, a function that returns a bool, or
-            None. An episode succeeds if it holds for half of `max_episode_steps` (VLM-RM's criterion).
+            None. An episode succeeds if it holds for half of `max_episode_steps` (VLM-RM's criterion); see `adds_up`.
         max_episode_steps: Time limit.
         env_kwargs: For ``gymnasium.make``, such as ``terminate_when_unhealthy=False``.
         terminates: False if an episode goes on to its time limit, whatever the environment says.
         reward: Makes the environment's own reward as an analytic `RewardFn`, if it can be written down.
         camera: From where frames are taken; None for the environment's own camera.
+        subgoals: Short sentences in the order in which they are reached, where the way there is known.
+        adds_up: An episode's fitness is the plain sum over its steps (points scored, goals reached), and it succeeds if
+            one of them does.
     """
 
     env: str
@@ -85,3 +88,14 @@ class Task:
     terminates: bool = True
     reward: Callable[[], RewardFn] | None = None
     camera: Camera | None = None
+    subgoals: tuple[str, ...] = ()
+    adds_up: bool = False
+
+    def episode_fitness(self, total: Any) -> Any:
+        """An episode's fitness, from the sum over its steps (a number or an array)."""
+        return total if self.adds_up else total / self.max_episode_steps
+
+    def episode_success(self, steps: np.ndarray) -> np.ndarray:
+        """Whether episodes succeeded (float64), from the number of successful steps in each."""
+        needed = 1 if self.adds_up else self.max_episode_steps / 2
+        return (steps >= needed).astype(np.float64)

@@ -253,7 +253,7 @@ class Session:
                 errors[name] = located(error)
         fitness, each = None, played.measures.get("fitness")
         if self.task is not None and each is not None:
-            fitness = [each[rows].sum() / self.task.max_episode_steps for rows in played.episodes]
+            fitness = [self.task.episode_fitness(each[rows].sum()) for rows in played.episodes]
         returns = {name: [paid @ discount ** np.arange(len(paid)) for paid in many] for name, many in steps.items()}
         pairs = step_measures(steps, self.config.seed) if along else []
         return {"returns": returns, "fitness": fitness, "along": pairs, "errors": errors}

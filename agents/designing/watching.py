@@ -31,7 +31,7 @@ def worst_episodes(run: RunDir, fields: Sequence[str], seed: int) -> list[dict[s
     )
     seen = play(CoverageSpec("own", "own", str(run.path)), world, episodes=EPISODES, seed=seed)
     task = find_task(world.env, config.task)
-    score = seen.env_reward if task is None else seen.measures["fitness"] / task.max_episode_steps
+    score = seen.env_reward if task is None else task.episode_fitness(seen.measures["fitness"])
     found = []
     for rows in seen.episodes:
         length = rows.stop - rows.start

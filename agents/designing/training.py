@@ -223,6 +223,9 @@ def heldout_rows(run: RunDir, episodes: int, seed: int) -> list[dict[str, float]
 def curves(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
     """A training's log, as records want it.
 
+    Where no episode of the training has ended yet, as before its first step, an evaluation says what the components
+    and lengths are: a gap would pass for a reward that was not finite.
+
     Returns:
         ``steps``; ``components`` by name, each the mean per step; ``score``, as evaluated at that step or last before
         it; ``length`` of episodes. None where nothing is known.
@@ -233,11 +236,14 @@ def curves(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
     for row in rows:
         score = row.get("eval/fitness", row.get("eval/env_reward", score))
         scores.append(score)
-    lengths = [row.get("rollout/ep_len_mean") for row in rows]
+    lengths = [row.get("rollout/ep_len_mean", row.get("eval/length")) for row in rows]
+    totals = {
+        name: [row.get(name if "rollout/ep_len_mean" in row else f"eval/{name}") for row in rows] for name in names
+    }
     components = {
         name.removeprefix("reward/"): [
-            _finite(row[name] / length) if name in row and length else None
-            for row, length in zip(rows, lengths, strict=True)
+            _finite(total / length) if total is not None and length else None
+            for total, length in zip(totals[name], lengths, strict=True)
         ]
         for name in names
     }

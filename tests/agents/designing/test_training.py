@@ -58,7 +58,7 @@ def test_a_training_is_scored_by_its_last_policy_in_other_episodes_and_goes_on(
     assert outcome["score"] == pytest.approx(sum(outcome["episodes"]) / 2)
     seen = outcome["curves"]
     assert seen["steps"] == [0, 128, 256]
-    assert all(0.9 < value <= 1 for value in seen["components"]["upright"][1:])
+    assert all(0.9 < value <= 1 for value in seen["components"]["upright"])
     further = results(workers, training(tmp_path / "good", GOOD, steps=512))["good/0/512"]
     assert further["curves"]["steps"] == [0, 128, 256, 384, 512]
     assert further["curves"]["score"][:3] == seen["score"]
@@ -127,13 +127,28 @@ def test_one_run_cannot_be_trained_twice_at_a_time(tmp_path: Path, workers: Work
 
 def test_curves_are_means_per_step_and_hold_the_last_evaluation() -> None:
     rows = [
-        {STEP: 0, "eval/fitness": 0.25, "eval/length": 4},
-        {STEP: 10, "rollout/ep_len_mean": 5, "reward/up": 10, "reward/effort": -1},
+        {
+            STEP: 0,
+            "eval/fitness": 0.25,
+            "eval/length": 4,
+            "eval/reward": 7,
+            "eval/reward/up": 6,
+            "eval/reward/effort": 1,
+        },
+        {
+            STEP: 10,
+            "eval/length": 50,
+            "eval/reward/up": 1,
+            "rollout/ep_len_mean": 5,
+            "reward/up": 10,
+            "reward/effort": -1,
+        },
         {STEP: 15},
         {STEP: 20, "rollout/ep_len_mean": 4, "reward/up": float("nan"), "eval/fitness": 0.5},
     ]
     found = curves(rows)
     assert found["steps"] == [0, 10, 20]
     assert found["score"] == [0.25, 0.25, 0.5]
-    assert found["components"] == {"effort": [None, -0.2, None], "up": [None, 2.0, None]}
+    assert found["components"] == {"effort": [0.25, -0.2, None], "up": [1.5, 2.0, None]}
+    assert found["length"] == [4, 5, 4]
     assert json.loads(json.dumps(found, allow_nan=False)) == found

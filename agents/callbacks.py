@@ -249,3 +249,4 @@ def quiet_warnings() -> None:
             print(f"warning: {text}", file=sys.stderr, flush=True)
 
     warnings.showwarning = show  # type: ignore[assignment]
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")  # pygame's business

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import termios
 from pathlib import Path
 
 from agents.cli import UsageError
+from agents.runs import RunDir, replacing
 from reward_designers.code.search import Candidate, score
 
 
@@ -40,17 +42,24 @@ class AtTerminal:
             return ""
         print(f"\n{candidate.key}: {score(candidate)}\nvideo: {_video(run)}", file=sys.stderr)
         print("What should be different? One sentence, or nothing to leave it at that:", file=sys.stderr)
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # a key that was hit while trainings ran is no answer
         return sys.stdin.readline().strip()
 
 
 def _video(run: Path) -> str:
-    from agents.config import EvaluateConfig
-    from agents.evaluate import evaluate
+    """Where an episode of the run's last policy can be seen."""
+    path = run / "watched" / "video.mp4"
+    if not path.exists():
+        from agents.designing.training import heldout_rows
+        from agents.evaluation import Video
+        from envs.gl import GLError
 
-    folder = run / "watched"
-    try:
-        if not (folder / "video.mp4").exists():
-            evaluate(EvaluateConfig(run=str(run), episodes=1, checkpoint="last", reward="env", output=str(folder)))
-        return str(folder / "video.mp4")
-    except UsageError as error:
-        return f"none ({error})"
+        video = Video()
+        try:
+            heldout_rows(RunDir.open(run), 1, 0, video)
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as temporary:
+                video.save(temporary)
+        except (UsageError, GLError, ValueError) as error:
+            return f"none ({error})"
+    return str(path)

@@ -124,7 +124,7 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
         space = env.action_space
         limit = task.max_episode_steps if task is not None else getattr(env.spec, "max_episode_steps", None)
         description = describe(
-            config.env.name or (config.env.id or "").split("/")[-1],
+            (config.env.id or config.env.name or "").split("/")[-1],
             wish,
             coverage.transitions,
             about=about,

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -203,8 +204,8 @@ def train_and_score(training: Training) -> Outcome | None:
     }
 
 
-def heldout_rows(run: RunDir, episodes: int, seed: int) -> list[dict[str, float]]:
-    """Episodes of a run's last policy, without its reward: one row each, see `agents.episodes`."""
+def heldout_rows(run: RunDir, episodes: int, seed: int, watch: Any = None) -> list[dict[str, float]]:
+    """Episodes of a run's last policy, without its reward: one row each, see `agents.evaluation.run_episodes`."""
     from agents.build import make_model, make_venv
     from agents.evaluation import run_episodes
     from agents.policies import load_policy
@@ -213,9 +214,11 @@ def heldout_rows(run: RunDir, episodes: int, seed: int) -> list[dict[str, float]
     config = replace(run.read_config(), reward=EnvReward(), device="cpu")
     venv = make_venv(config, min(episodes, MAX_EVAL_ENVS), None)
     try:
-        model = make_model(config, venv)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
+            model = make_model(config, venv)
         load_policy(model, run.last)
-        return run_episodes(model, venv, episodes, seed)
+        return run_episodes(model, venv, episodes, seed, watch=watch)
     finally:
         venv.close()
 

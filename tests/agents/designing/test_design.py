@@ -18,6 +18,7 @@ import pytest
 from agents.cli import UsageError
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
+from agents.designing.setting import look
 from agents.runs import RunDir, locked
 from reward_designers.code.search import History, Secrets
 from tests.agents.designing import scripted
@@ -290,6 +291,8 @@ def test_an_environment_that_the_kit_does_not_know(tmp_path: Path) -> None:
         f"output={tmp_path / 'out'}",
     )
     assert (summary["judged_by"], summary["wanted"]) == ("env_reward", "Swing the tip up, above the line.")
+    config = DesignDir.open(str(tmp_path / "out")).read_config()
+    assert look(config, 128, tmp_path / "out" / "coverages").world.name == "Acrobot-v1"  # not the default's
     final = summary["final"]
     assert final["best"]["mean"] == final["env"]["mean"] == -50
     assert final["human_normalized"] is None

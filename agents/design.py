@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reward_designers.code.search import Designer
     from reward_designers.llm import LLM
 
-ALLOWED_ON_RESUME = ("resume", "workers", "ray", "feedback", "llm")
+ALLOWED_ON_RESUME = ("resume", "workers", "ray", "feedback", "llm", "video")
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
         if extra := [key for key in sorted(given) if key.split(".")[0] not in ALLOWED_ON_RESUME]:
             raise UsageError(
                 f"{', '.join(extra)} cannot change when a search is resumed: it goes on as "
-                f"{config.resume}/design.yaml says. Only workers, ray, feedback and llm may be given."
+                f"{config.resume}/design.yaml says. Only workers, ray, feedback, llm and video may be given."
             )
         folder = DesignDir.open(config.resume)
     else:
@@ -68,6 +68,7 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
         if config.resume is None:
             folder.require_unused()
             folder.write_config(config)
+        folder.begin()
         saved = folder.read_config()
         for key in {name.split(".")[0] for name in given} & set(ALLOWED_ON_RESUME) - {"resume"}:
             setattr(saved, key, getattr(config, key))
@@ -104,6 +105,7 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
     cli.settle_libraries()
     from agents.callbacks import quiet_warnings
     from agents.designing.cluster import Cluster
+    from agents.designing.film import film
     from agents.designing.finish import finish, lines
     from agents.designing.halving import ladder
     from agents.designing.journal import Journal
@@ -131,13 +133,15 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
             address = config.ray.address
             workers = Workers(config.workers or cores()) if address is None else Cluster(address)
             search = Search(config, folder, journal, setting, designer, stages, workers, llm, person, display)
-            with _terminable(), display:
+            with _terminable(), display, search.report.at_the_end():
                 try:
                     history = search.run()
                 except SearchError as error:
                     display.say(f"the search gives up: {error}")
                     history = journal.history()
                 summary = finish(search, history)
+                write_text(folder.summary, json.dumps(summary, indent=2))
+                film(search, summary, history)
         except LLMError as error:
             raise UsageError(str(error)) from error
         except KeyboardInterrupt:
@@ -145,10 +149,10 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
         finally:
             if llm is not None:
                 llm.close()
-    write_text(folder.summary, json.dumps(summary, indent=2))
     if summary["best"] is None:
         cli.fail(f"no program could be trained; {folder.summary} says why for each", code=1)
     print("\n".join(lines(summary)))
+    print(f"report: {folder.report}")
     env = f"env.id={config.env.id}" if config.env.id else f"env={config.env.name}"
     print(f"python -m agents.train {env} reward=code reward.path={folder.best}")
     return summary

@@ -67,7 +67,7 @@ class Duplicates:
 
     def _of(self, source: str) -> np.ndarray:
         if source not in self._values:
-            code = self._load(source)
+            code = self.load(source)
             try:
                 self._values[source] = total(evaluate(code, self.transitions))
             finally:
@@ -76,7 +76,7 @@ class Duplicates:
 
     def _epic(self, a: str, b: str) -> float | None:
         """The distance; None where a reward has no direction, so that nothing can be said."""
-        rewards = self._load(a), self._load(b)
+        rewards = self.load(a), self.load(b)
         try:
             found = epic(
                 *rewards,
@@ -91,5 +91,6 @@ class Duplicates:
                 reward.close()
         return found.value
 
-    def _load(self, source: str) -> CodeReward:
+    def load(self, source: str) -> CodeReward:
+        """A program as a reward; whoever loads it closes it."""
         return CodeReward(source, self.fields, self.entry, self.seconds, sandbox=self.sandbox)  # type: ignore[arg-type]

@@ -144,7 +144,7 @@ def _recall(search: Search, training: Training, cache: Path) -> None:
     """Take an earlier search's outcome of the same training into the journal."""
     path = cache / f"{_identity(training)}.json"
     if ("training", training.key) not in search.journal and path.exists():
-        search.journal.write("training", training.key, json.loads(path.read_text()))
+        search.journal.write("training", training.key, json.loads(path.read_text()) | {"recalled": True})
 
 
 def _remember(search: Search, trainings: Sequence[Training], cache: Path) -> None:

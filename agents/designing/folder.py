@@ -7,6 +7,8 @@ coverages/        the transitions on which programs are checked
 trainings/        a folder for each program, with a run directory of `agents.train` for each seed
 best.py           the best program; `agents.train reward=code reward.path=best.py` trains on it
 summary.json      what came out
+report.html       the same for people, with all programs; see `agents.designing.report`
+video.mp4         an episode of what the best program taught
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class DesignDir:
         self.trainings = path / "trainings"
         self.best = path / "best.py"
         self.summary = path / "summary.json"
+        self.report = path / "report.html"
+        self.video = path / "video.mp4"
 
     @classmethod
     def create(cls, path: str | None, name: str) -> DesignDir:
@@ -90,6 +94,16 @@ class DesignDir:
             file.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()
+
+    def read_meta(self) -> dict[str, Any]:
+        """What `write_config` and `begin` saved; empty if there is nothing."""
+        return json.loads(self.meta.read_text()) if self.meta.exists() else {}
+
+    def begin(self) -> None:
+        """Note that a process begins to work here: times between entries of the journal may be those of no process."""
+        meta = self.read_meta()
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        write_text(self.meta, json.dumps(meta | {"begun": [*meta.get("begun", []), now]}, indent=2))
 
     def write_config(self, config: DesignConfig) -> None:
         """Save what was asked for, and what is needed to repeat it."""

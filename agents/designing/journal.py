@@ -11,6 +11,7 @@ journal.jsonl: a line for each entry, on disk before anything builds on it.
     check/<candidate>                        what the ladder of checks found
     duplicate/<candidate>                    the trained program that it repeats, or null
     training/<run>/<seed>/<steps>            score and curves of one training
+    distance/<candidate>                     how far it is from the programs before it, for the report's map
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from agents.cli import UsageError
 from reward_designers.code.search import Candidate, History, Note
@@ -31,14 +32,16 @@ class Journal:
 
     Args:
         path: The file; continued if it exists. Only one process may write to it: see `agents.runs.locked`.
+        read_only: Read what is there now; leave the file as it is, whoever writes to it.
 
     Raises:
         UsageError: The file is damaged, other than by a last line that was cut off.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, read_only: bool = False):
         self.path = path
         self._entries: dict[tuple[str, str], Any] = {}
+        self._times: dict[tuple[str, str], str] = {}
         self._known: dict[str, Any] = {}  # candidates as the journal has them
         self._notes = 0
         good = 0
@@ -49,11 +52,15 @@ class Journal:
             try:
                 entry = json.loads(line)
                 self._entries[entry["kind"], entry["key"]] = entry["value"]
+                self._times[entry["kind"], entry["key"]] = entry["at"]
             except (ValueError, KeyError, TypeError) as error:
                 if not last:
                     raise UsageError(f"{path}, line {number} is damaged: {error}") from error
                 break  # the machine died, and only a part of the line had reached the disk
             good += len(line)
+        self._file: BinaryIO | None = None
+        if read_only:
+            return
         new = not path.exists()
         self._file = path.open("ab")
         self._file.truncate(good)
@@ -71,6 +78,10 @@ class Journal:
         """Everything of a kind by key, in the order in which it was written."""
         return {key: value for (of, key), value in self._entries.items() if of == kind}
 
+    def log(self) -> list[tuple[str, str, datetime]]:
+        """Kind, key and time of every entry, in the order in which they were written."""
+        return [(*entry, datetime.fromisoformat(at)) for entry, at in self._times.items()]
+
     def write(self, kind: str, key: str, value: Any) -> Any:
         """Add an entry, to the disk; returns the value as a later reader gets it.
 
@@ -79,12 +90,15 @@ class Journal:
         """
         if (kind, key) in self._entries:
             raise ValueError(f"{self.path} has {kind} {key} already")
+        if self._file is None:
+            raise ValueError(f"{self.path} was opened to be read only")
         at = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps({"kind": kind, "key": key, "at": at, "value": value}, allow_nan=False)
         self._file.write(line.encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._entries[kind, key] = kept = json.loads(line)["value"]
+        self._times[kind, key] = at
         return kept
 
     def once(self, kind: str, key: str, compute: Callable[[], Any]) -> Any:
@@ -116,7 +130,8 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def _take(self, value: dict[str, Any]) -> None:
         self._known |= {each["key"]: each for each in value["candidates"]}

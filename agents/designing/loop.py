@@ -22,6 +22,7 @@ from agents.designing.halving import Rung, climb
 from agents.designing.journal import Journal
 from agents.designing.options import DesignConfig
 from agents.designing.records import after_training
+from agents.designing.report import Report
 from agents.designing.setting import Setting
 from agents.designing.training import Outcome, Training, Workers
 from agents.runs import write_text
@@ -86,6 +87,7 @@ class Search:
             seconds=config.seconds,
             sandbox=self.sandbox,
         )
+        self.report = Report(self)
 
     def run(self) -> History:
         """All rounds that are left.
@@ -106,6 +108,7 @@ class Search:
             history.end_round()
             self.journal.end_round(history)
             self.display.end_round(history)
+            self.report.update()
         return history
 
     # Proposals

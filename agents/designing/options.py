@@ -125,9 +125,12 @@ class DesignConfig:
     seconds: float = option(10.0, "a program's call that takes longer fails", least=0.01)
     sandbox: Sandbox = option(Sandbox.available, "of programs: available, required (all its layers), or none")
     seed: int = option(0, "seeds trainings, transitions and draws; sent to the language model", least=0)
+    video: bool = option(True, "an episode of the best program's policy, for the report")
     output: str | None = option(None, "where everything is written; default: a dated folder under designs/", text=True)
     resume: str | None = option(
-        None, "go on with the search in this directory; only workers, ray, feedback, llm may be given too", text=True
+        None,
+        "go on with this directory's search; only workers, ray, feedback, llm, video may be given too",
+        text=True,
     )
 
 

@@ -36,6 +36,7 @@ class Setting:
         unaudited: Why the environment's own reward is not among the secrets; empty if it is.
         training: The config of a training, but for its reward, steps, seed and folder.
         gamma: The learner's discount.
+        own: The environment's own reward where it can be written down: the report's map shows where it is.
     """
 
     task: Task | None
@@ -46,6 +47,7 @@ class Setting:
     unaudited: str
     training: TrainConfig
     gamma: float
+    own: RewardFn | None = None
 
 
 def named_task(config: DesignConfig) -> tuple[Task | None, str]:
@@ -115,7 +117,8 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
             else {name: ("", "") for name in Observations(env.observation_space).names if name != "obs"}
         )
         about.pop("obs", None)
-        reads: list[RewardFn] = [Reads([], frozenset({"obs", *about}))]
+        own = None if task is None or task.reward is None else task.reward()
+        reads: list[RewardFn] = [Reads([] if own is None else [own], frozenset({"obs", *about}))]
         world = World(config.env.id or config.env.name or "", reads, training.task, config.env.kwargs)
         (random,) = parse_coverages(["random"])
         coverage = collect(random, world, num_transitions=config.transitions, seed=config.seed, cache=cache)
@@ -138,7 +141,7 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
         secrets, unaudited = _secrets(task, simulator, tuple(about))
     finally:
         env.close()
-    return Setting(task, description, tuple(about), coverage.transitions, secrets, unaudited, training, gamma)
+    return Setting(task, description, tuple(about), coverage.transitions, secrets, unaudited, training, gamma, own)
 
 
 def _ends_early(task: Task | None, simulator: Any, random: Transition) -> bool:

@@ -3,5 +3,23 @@
 from reward_designers.intrinsic.annotation import Annotation, Status
 from reward_designers.intrinsic.labels import Annotator, Label, Pair, Preference, Spent
 from reward_designers.intrinsic.lexicon import Lexicon, Rule
+from reward_designers.intrinsic.models import CaptionModel, Classification, Ranking, Retrieval, make_model
+from reward_designers.intrinsic.reward import IntrinsicReward
 
-__all__ = ["Annotation", "Annotator", "Label", "Lexicon", "Pair", "Preference", "Rule", "Spent", "Status"]
+__all__ = [
+    "Annotation",
+    "Annotator",
+    "CaptionModel",
+    "Classification",
+    "IntrinsicReward",
+    "Label",
+    "Lexicon",
+    "Pair",
+    "Preference",
+    "Ranking",
+    "Retrieval",
+    "Rule",
+    "Spent",
+    "Status",
+    "make_model",
+]

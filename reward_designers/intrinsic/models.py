@@ -1,0 +1,315 @@
+"""From what annotators said about some captions to a number for every caption.
+
+ONI's three models (arXiv 2410.23022): a table, a classifier, and a ranking. All are frozen between calls of `learn`,
+the only place where they change, and count as a new `version` after it.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reward_designers.base import unknown_name
+from reward_designers.intrinsic.labels import Label, Preference
+
+if TYPE_CHECKING:
+    from reward_designers.intrinsic.network import CaptionNetwork
+
+LABELS = 50_000
+"""Labels or preferences that a network goes on learning from: the latest ones."""
+
+
+class CaptionModel(ABC):
+    """Captions to numbers that are at least 0: how much each helps with the goal.
+
+    Subclasses are dataclasses; their fields are the configuration.
+
+    Attributes:
+        pairs: Whether it learns from preferences rather than labels.
+        version: How often it has learned something.
+    """
+
+    pairs: bool = False
+    version: int = 0
+
+    @abstractmethod
+    def __call__(self, captions: Sequence[str]) -> np.ndarray:
+        """Numbers ``(n,)`` float64, at least 0."""
+
+    @abstractmethod
+    def uncertainty(self, captions: Sequence[str]) -> np.ndarray:
+        """What asking about each caption would teach, ``(n,)`` float64 in [0, 1]."""
+
+    @abstractmethod
+    def learn(
+        self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
+    ) -> dict[str, float]:
+        """Learn from what has arrived; what is invalid (None) is left out.
+
+        Args:
+            labels: Of single captions.
+            preferences: Of pairs.
+            seen: How often captions occurred since the last call.
+
+        Returns:
+            Metrics to log.
+        """
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Arrays to resume from."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` returned."""
+
+
+@dataclass(eq=False)
+class Retrieval(CaptionModel):
+    """A table: captions that were labeled get their label, others nothing.
+
+    Attributes:
+        threshold: Labels below count as 0.
+    """
+
+    threshold: float = 0.5
+    table: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, captions: Sequence[str]) -> np.ndarray:
+        values = np.array([self.table.get(caption, 0.0) for caption in captions], np.float64)
+        return np.where(values >= self.threshold, values, 0.0)
+
+    def uncertainty(self, captions: Sequence[str]) -> np.ndarray:
+        """1 for what is not in the table."""
+        return np.array([caption not in self.table for caption in captions], np.float64)
+
+    def learn(
+        self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
+    ) -> dict[str, float]:
+        """See `CaptionModel.learn`."""
+        new = {label.caption: label.value for label in labels if label.value is not None}
+        self.table.update(new)
+        self.version += bool(new)
+        return {"labels": float(len(self.table))}
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """See `CaptionModel.state_dict`."""
+        return {"version": np.array(self.version), "table": np.array(json.dumps(self.table))}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `CaptionModel.load_state_dict`."""
+        self.version, self.table = int(state["version"]), json.loads(str(state["table"]))
+
+
+@dataclass(eq=False)
+class Classification(CaptionModel):
+    """A network that says how likely an annotator finds a caption helpful; it pays 1 above a threshold.
+
+    Attributes:
+        threshold: On the probability.
+        steps: Gradient steps each time something has arrived.
+        seed: Of the network.
+    """
+
+    threshold: float = 0.5
+    steps: int = 100
+    seed: int = 0
+    labels: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    network: CaptionNetwork = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.network = _network(self.seed)
+
+    def __call__(self, captions: Sequence[str]) -> np.ndarray:
+        """1 where `probability` is above the threshold; 0 everywhere before anything was learned."""
+        if not self.version:
+            return np.zeros(len(captions))
+        return (self.probability(captions) > self.threshold).astype(np.float64)
+
+    def probability(self, captions: Sequence[str]) -> np.ndarray:
+        """That an annotator finds them helpful, ``(n,)``."""
+        return _sigmoid(self.network.predict(captions))
+
+    def uncertainty(self, captions: Sequence[str]) -> np.ndarray:
+        """4 p (1 - p), the variance of a label over its largest value."""
+        p = self.probability(captions) if self.version else np.full(len(captions), 0.5)
+        return 4 * p * (1 - p)
+
+    def learn(
+        self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
+    ) -> dict[str, float]:
+        """Minimize the cross-entropy of all labels, which may be anything in [0, 1]."""
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        new = {label.caption: label.value for label in labels if label.value is not None}
+        if not new:
+            return {"labels": float(len(self.labels))}
+        before = self.probability(list(new)) if self.version else None
+        self.labels = _latest({**self.labels, **new})
+        self.version += 1
+        captions, targets = list(self.labels), torch.tensor(list(self.labels.values()), dtype=torch.float32)
+
+        def loss(rows: np.ndarray) -> torch.Tensor:
+            logits = self.network([captions[row] for row in rows])
+            return binary_cross_entropy_with_logits(logits, targets[torch.from_numpy(rows)])
+
+        metrics = {"loss": self.network.fit(len(captions), loss, seed=(self.seed, self.version), steps=self.steps)}
+        if before is not None:  # on labels that it had not seen: an honest figure
+            agreed = (before > 0.5) == (np.array(list(new.values())) > 0.5)
+            metrics["accuracy_before_learning"] = float(agreed.mean())
+        return {**metrics, "labels": float(len(self.labels))}
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """See `CaptionModel.state_dict`."""
+        own = {"version": np.array(self.version), "labels": np.array(json.dumps(self.labels))}
+        return own | {f"network/{name}": array for name, array in self.network.arrays().items()}
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `CaptionModel.load_state_dict`."""
+        self.version, self.labels = int(state["version"]), json.loads(str(state["labels"]))
+        self.network.load_arrays(_below("network/", state))
+
+
+@dataclass(eq=False)
+class Ranking(CaptionModel):
+    """A network r with P(a is better than b) as in Bradley and Terry 1952, with ties as in Davidson 1970.
+
+    P(a > b) = e^d / (e^d + e^-d + nu), P(tie) = nu / (e^d + e^-d + nu), with d = (r(a) - r(b)) / 2 and nu >= 0 learned.
+    Preferences leave the level and scale of r open, so it pays by how many standard deviations r is above its mean over
+    all steps so far, less the threshold.
+
+    Attributes:
+        threshold: In standard deviations above the mean.
+        steps: Gradient steps each time something has arrived.
+        seed: Of the network.
+    """
+
+    threshold: float = 0.5
+    steps: int = 100
+    seed: int = 0
+    pairs = True
+    preferences: list[tuple[str, str, float]] = field(default_factory=list, init=False, repr=False)
+    counts: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+    mean: float = field(default=0.0, init=False)
+    std: float = field(default=1.0, init=False)
+    log_nu: float = field(default=0.0, init=False)
+    network: CaptionNetwork = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.network = _network(self.seed)
+
+    def __call__(self, captions: Sequence[str]) -> np.ndarray:
+        """How far above the threshold they are; 0 everywhere before anything was learned."""
+        if not self.version:
+            return np.zeros(len(captions))
+        return np.maximum((self.network.predict(captions) - self.mean) / self.std - self.threshold, 0.0)
+
+    def uncertainty(self, captions: Sequence[str]) -> np.ndarray:
+        """1 / (1 + how many preferences are known about each)."""
+        known: dict[str, int] = {}
+        for first, second, _ in self.preferences:
+            known[first], known[second] = known.get(first, 0) + 1, known.get(second, 0) + 1
+        return np.array([1 / (1 + known.get(caption, 0)) for caption in captions], np.float64)
+
+    def learn(
+        self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
+    ) -> dict[str, float]:
+        """Maximize the likelihood of all preferences, then take the mean and standard deviation anew."""
+        import torch
+
+        for caption, count in seen.items():
+            self.counts[caption] = self.counts.get(caption, 0) + count
+        new = [(p.first, p.second, p.outcome) for p in preferences if p.outcome is not None]
+        metrics = {"preferences": float(len(self.preferences) + len(new))}
+        if new:
+            self.preferences = (self.preferences + new)[-LABELS:]
+            self.version += 1
+            first, second, outcomes = zip(*self.preferences, strict=True)
+            won = torch.tensor(outcomes, dtype=torch.float32)
+            log_nu = torch.tensor(self.log_nu, requires_grad=True)
+
+            def loss(rows: np.ndarray) -> torch.Tensor:
+                scores = self.network([*(first[row] for row in rows), *(second[row] for row in rows)])
+                d, outcome = (scores[: len(rows)] - scores[len(rows) :]) / 2, won[torch.from_numpy(rows)]
+                whole = torch.logsumexp(torch.stack([d, -d, log_nu.expand_as(d)]), 0)
+                chosen = torch.where(outcome == 0.5, log_nu, torch.where(outcome > 0.5, d, -d))
+                return (whole - chosen).mean()
+
+            metrics["loss"] = self.network.fit(
+                len(first), loss, seed=(self.seed, self.version), steps=self.steps, parameters=[log_nu]
+            )
+            self.log_nu = log_nu.item()
+        if self.version and self.counts:
+            scores = self.network.predict(list(self.counts))
+            weights = np.array(list(self.counts.values()), np.float64)
+            self.mean = float(np.average(scores, weights=weights))
+            self.std = float(np.sqrt(np.average((scores - self.mean) ** 2, weights=weights))) or 1.0
+        return metrics
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """See `CaptionModel.state_dict`."""
+        numbers = {"version": self.version, "mean": self.mean, "std": self.std, "log_nu": self.log_nu}
+        tables = {"preferences": self.preferences, "counts": self.counts}
+        return {
+            **{name: np.array(value) for name, value in numbers.items()},
+            **{name: np.array(json.dumps(table)) for name, table in tables.items()},
+            **{f"network/{name}": array for name, array in self.network.arrays().items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
+        """See `CaptionModel.load_state_dict`."""
+        self.version = int(state["version"])
+        self.mean, self.std, self.log_nu = (float(state[name]) for name in ("mean", "std", "log_nu"))
+        self.preferences = [tuple(each) for each in json.loads(str(state["preferences"]))]
+        self.counts = json.loads(str(state["counts"]))
+        self.network.load_arrays(_below("network/", state))
+
+
+MODELS: dict[str, type[CaptionModel]] = {
+    "retrieval": Retrieval,
+    "classification": Classification,
+    "ranking": Ranking,
+}
+
+
+def make_model(kind: str, threshold: float | None = None, seed: int = 0) -> CaptionModel:
+    """A model that has learned nothing.
+
+    Args:
+        kind: One of `MODELS`.
+        threshold: See the class; None for its default.
+        seed: Of its network, if it has one.
+
+    Raises:
+        ValueError: There is no such model, or the threshold is not finite.
+    """
+    if kind not in MODELS:
+        raise ValueError(unknown_name("reward model", kind, MODELS))
+    if threshold is not None and not np.isfinite(threshold):
+        raise ValueError(f"threshold={threshold}, expected a finite number")
+    given: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
+    return MODELS[kind](**given, **({} if kind == "retrieval" else {"seed": seed}))
+
+
+def _network(seed: int) -> Any:
+    from reward_designers.intrinsic.network import CaptionNetwork
+
+    return CaptionNetwork(seed)
+
+
+def _latest(labels: dict[str, float]) -> dict[str, float]:
+    return labels if len(labels) <= LABELS else dict(list(labels.items())[-LABELS:])
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
+
+
+def _below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

@@ -12,6 +12,7 @@ python -m agents.train resume=runs/2026-11-21_12-00-00_Humanoid_vlm
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import sys
 import traceback
@@ -26,7 +27,7 @@ from agents.config import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -134,7 +135,7 @@ class Session:
         if not resume:
             run.write_meta(config.seed)
         progress = ProgressFile(run.progress, until=start if latest else -1)
-        self.best = max((row[self.judge] for row in progress.rows if self.judge in row), default=-float("inf"))
+        self.best = best_score(progress.rows, self.judge)
         self._open_logs(progress, start if latest else None)
         display, stop = Display(total, start), StopRequest()
         checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
@@ -360,6 +361,12 @@ def check_env(config: TrainConfig) -> None:
             find_task(config.env.id, config.task)
     except (ValueError, ImportError, gym.error.Error) as error:
         raise UsageError(str(error)) from error
+
+
+def best_score(rows: Iterable[Mapping[str, float]], judge: str) -> float:
+    """The highest finite score so far; nothing is higher than NaN, so that it would stay the best for ever."""
+    scores = (row[judge] for row in rows if judge in row)
+    return max(filter(math.isfinite, scores), default=-math.inf)
 
 
 def steps_of(checkpoint: Path) -> int:

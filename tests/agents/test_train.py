@@ -24,7 +24,7 @@ from agents.cli import UsageError
 from agents.config import Schedule, Settings
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
-from agents.train import train
+from agents.train import best_score, train
 from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, finish, numbers, resumed, trained
 
 # The main job
@@ -220,6 +220,14 @@ def test_sweeps_run_each_job_in_its_own_folder_and_survive_a_bad_one(tmp_path):
         run = RunDir(tmp_path / "sweep" / f"task={task}")
         assert run.read_summary()["state"] == "finished"
         assert run.read_config().task == task
+
+
+def test_a_score_that_is_not_a_number_is_not_the_best_for_ever():
+    """Trap: a run goes on whose first evaluation was NaN, and no later policy is ever kept as the best."""
+    nan = float("nan")
+    rows = [{"eval/fitness": nan}, {"eval/fitness": -2.0}, {STEP: 5}, {"eval/fitness": -1.0}, {"eval/fitness": nan}]
+    assert best_score(rows, "eval/fitness") == -1.0
+    assert best_score(rows[:1], "eval/fitness") == best_score([], "eval/fitness") == -float("inf")
 
 
 def test_progress_is_csv_for_everybody(reference: RunDir):

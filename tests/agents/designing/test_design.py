@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from agents.runs import RunDir, locked
 from reward_designers.code.search import History, Secrets
 from tests.agents.designing import scripted
 from tests.agents.designing.scripted import SMALL, designed, recording
-from tests.reward_designers.llm.chat_server import ChatServer, Handler, completion, serving
+from tests.reward_designers.llm.chat_server import ChatServer, Handler, completion, hang, serving
 
 
 def journal(folder: Path) -> Journal:
@@ -152,33 +152,51 @@ def straight(tmp_path_factory: pytest.TempPathFactory, server: ChatServer) -> tu
 
 def asking(server: ChatServer) -> tuple[str, ...]:
     options = (*SMALL, "llm=openai", "llm.model=tiny", f"llm.base_url={server.url}", "designer.samples=2")
-    return (*options, "designer.iterations=2")
+    return (*options, "designer.iterations=2", "final_seeds=1", "baselines=false")
 
 
 @pytest.mark.slow
 def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(
     tmp_path: Path, server: ChatServer, straight: tuple[Path, dict[str, Any]]
 ) -> None:
+    """Killed in both calls to the model, between reply and training, in a training and in the last training."""
     whole, summary = straight
-    before = len(server.bodies)
-    cut = tmp_path / "cut"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agents.design", *asking(server), f"output={cut}"], stderr=subprocess.DEVNULL
-    )
-    while not any(kind == "training" for kind, _ in entries(cut)):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + 20
-    while any(_alive(int(lock.read_text().split()[1])) for lock in (cut / "trainings").glob("*/*/lock")):
-        assert time.monotonic() < deadline, "a training outlived its search"
-        time.sleep(0.01)
+    cut, before = tmp_path / "cut", len(server.bodies)
+
+    def begun(seeds: str) -> Callable[[], bool]:
+        return lambda: any((cut / "trainings").glob(f"*/{seeds}/progress.csv"))
+
+    moments: list[tuple[str, Callable[[], bool]]] = [
+        ("in the first call", lambda: len(server.bodies) == before + 1),
+        ("before the first training", lambda: any(kind == "check" for kind, _ in entries(cut))),
+        ("in a training", begun("seed_0")),
+        ("in the second call", lambda: len(server.bodies) == before + 3),
+        ("in the last training", begun("seed_1000000")),
+    ]
+    for moment, reached in moments:
+        if moment.endswith("call"):
+            server.script.append(hang)
+        how = (f"resume={cut}",) if (cut / "design.yaml").exists() else (*asking(server), f"output={cut}")
+        process = subprocess.Popen([sys.executable, "-m", "agents.design", *how], stderr=subprocess.DEVNULL)
+        while not reached():
+            assert process.poll() is None, f"it ended before it could be killed {moment}"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        _outlived(cut)
     assert designed(f"resume={cut}") == summary
-    assert len(server.bodies) - before == 2
+    assert len(server.bodies) - before == 2 + 2  # two were never answered
     assert journal(cut).history() == journal(whole).history()
     assert set(entries(cut).values()) == {1}
     assert entries(cut) == entries(whole)
+
+
+def _outlived(search: Path) -> None:
+    """See that a search's trainings have ended with it."""
+    deadline = time.monotonic() + 20
+    while any(_alive(int(lock.read_text().split()[1])) for lock in (search / "trainings").glob("*/*/lock")):
+        assert time.monotonic() < deadline, "a training outlived its search"
+        time.sleep(0.01)
 
 
 def _alive(pid: int) -> bool:
@@ -322,5 +340,6 @@ def test_a_search_is_repeated_from_its_store_without_a_server(
 ) -> None:
     whole, summary = straight
     replayed = ("llm=replay", f"llm.path={whole / 'replies.sqlite'}", "llm.match=exact")
-    again = designed(*SMALL, *replayed, "designer.samples=2", "designer.iterations=2", f"output={tmp_path / 'out'}")
+    small = ("designer.samples=2", "designer.iterations=2", "final_seeds=1", "baselines=false")
+    again = designed(*SMALL, *replayed, *small, f"output={tmp_path / 'out'}")
     assert again == summary

@@ -7,13 +7,16 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agents.cli import UsageError
+from agents.designing.records import after_training
 from agents.designing.training import Outcome, Training, Workers, curves, heldout_rows
 from agents.runs import RunDir, read_progress
+from reward_designers.code.search import Candidate, Origin, reflect
 from tests.agents.runners import SMALL, configured
 
 GOOD = "import numpy as np\ndef reward(next_pole_angle, action):\n    return {'upright': np.cos(next_pole_angle)}\n"
@@ -102,6 +105,31 @@ def test_a_process_that_dies_is_started_once_more_and_loses_nothing(tmp_path: Pa
     assert killed.log.read_text().count("writing to") == 2
 
 
+def test_a_process_that_dies_every_time_costs_one_candidate_and_nobody_waits_for_it(
+    tmp_path: Path, workers: Workers
+) -> None:
+    """Trap: a dead child hangs the search, or is waited for in a busy loop."""
+    (tmp_path / "dies.py").write_text("import os\ndef mine(obs):\n    os.kill(os.getpid(), 9)\n    return obs[:, 0]\n")
+    dies = training(tmp_path / "killed", GOOD)
+    config = configured(*SMALL, "reward=custom", f"reward.path={tmp_path / 'dies.py'}:mine", "total_timesteps=128")
+    dies = replace(dies, config=replace(config, run_dir=dies.config.run_dir))
+    busy, wall = time.process_time(), time.monotonic()
+    found = results(workers, dies, training(tmp_path / "good", GOOD, steps=128))
+    assert found["killed/0/128"]["failure"] == "its process died 2 times (SIGKILL: out of memory?)"
+    assert found["good/0/128"]["score"] > 0
+    assert time.process_time() - busy < 0.5 * (time.monotonic() - wall)
+    assert dies.log.read_text().count("writing to") == 2
+
+
+def test_scores_are_of_the_last_policy_not_of_the_best(tmp_path: Path, workers: Workers) -> None:
+    """Trap: selection by the maximum over training."""
+    results(workers, training(tmp_path / "good", GOOD))
+    run = RunDir.open(tmp_path / "good" / "seed_0")
+    rows = heldout_rows(run, 2, 500)
+    run.best.unlink()
+    assert heldout_rows(run, 2, 500) == rows
+
+
 def test_a_run_that_died_between_its_last_step_and_its_summary_is_finished(tmp_path: Path, workers: Workers) -> None:
     once = results(workers, training(tmp_path / "once", GOOD))["once/0/256"]
     run = RunDir(tmp_path / "once" / "seed_0")
@@ -123,6 +151,23 @@ def test_the_machines_faults_are_no_candidates(tmp_path: Path, workers: Workers)
 def test_one_run_cannot_be_trained_twice_at_a_time(tmp_path: Path, workers: Workers) -> None:
     with pytest.raises(ValueError, match="asked for twice"):
         results(workers, training(tmp_path / "a", GOOD), training(tmp_path / "a", GOOD))
+
+
+def test_nothing_of_the_environments_reward_is_told_to_the_author() -> None:
+    """Trap: the human reward leaks into the reflection. Every number of it here has a 7."""
+    rows = [
+        {STEP: steps, "rollout/ep_len_mean": 10, "reward/up": steps, "eval/fitness": 0.5, "eval/length": 10}
+        | {"rollout/env_reward": 777.0, "eval/env_reward": 777.0, "eval/reward": 77.0, "rollout/ep_rew_mean": 7777.0}
+        for steps in (0, 100, 200)
+    ]
+    rows[1].pop("eval/fitness")  # between two evaluations the last one holds
+    rows[1].pop("eval/env_reward")
+    outcome = {"score": 0.5, "failure": "", "seconds": 1.0, "episodes": [0.5], "watched": [], "curves": curves(rows)}
+    candidate = Candidate.of("def reward(up): return up", Origin("first"), fields=["up"])
+    told = reflect(after_training(candidate, {0: outcome, 1: outcome}, 200, 500))
+    assert "up: [0, 10, 20]" in told
+    assert "Task score: [0.5, 0.5, 0.5]" in told
+    assert "7" not in told
 
 
 def test_curves_are_means_per_step_and_hold_the_last_evaluation() -> None:

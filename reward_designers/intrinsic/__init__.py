@@ -3,7 +3,10 @@
 from reward_designers.intrinsic.annotation import Annotation, Status
 from reward_designers.intrinsic.labels import Annotator, Label, Pair, Preference, Spent
 from reward_designers.intrinsic.lexicon import Lexicon, Rule
+from reward_designers.intrinsic.llm import LLMAnnotator
 from reward_designers.intrinsic.models import CaptionModel, Classification, Ranking, Retrieval, make_model
+from reward_designers.intrinsic.person import Person
+from reward_designers.intrinsic.replay import Replay
 from reward_designers.intrinsic.reward import IntrinsicReward
 
 __all__ = [
@@ -12,11 +15,14 @@ __all__ = [
     "CaptionModel",
     "Classification",
     "IntrinsicReward",
+    "LLMAnnotator",
     "Label",
     "Lexicon",
     "Pair",
+    "Person",
     "Preference",
     "Ranking",
+    "Replay",
     "Retrieval",
     "Rule",
     "Spent",

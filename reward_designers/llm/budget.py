@@ -66,15 +66,17 @@ class Budget:
         max_usd: US dollars; needs the model's price.
         max_tokens: Tokens, prompts and completions together.
         price: Of the model in use, per million tokens of prompt and completion; None: the shipped table's.
+        max_calls: Calls; those that a server refused (429, 5xx) do not count.
     """
 
     max_usd: float | None = None
     max_tokens: int | None = None
     price: Price | None = None
+    max_calls: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse negative limits and prices."""
-        for name in ("max_usd", "max_tokens"):
+        for name in ("max_usd", "max_tokens", "max_calls"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"{name}={value}, expected at least 0")
@@ -111,6 +113,9 @@ class Budget:
         advice = "Raise the limit, or ask for fewer or shorter replies; what was paid for is stored."
         if unsettled:
             advice = f"Of what is spent, {unsettled:,} tokens are the worst case of calls without an outcome. {advice}"
+        calls = sum(usage.calls for usage in spent)
+        if self.max_calls is not None and calls + call.calls > self.max_calls:
+            raise BudgetError(f"not asked: {calls:,} of max_calls={self.max_calls:,} were made. {advice}")
         if self.max_tokens is not None and tokens + call.tokens > self.max_tokens:
             raise BudgetError(
                 f"not asked: {what}, and {tokens:,} of max_tokens={self.max_tokens:,} are spent. {advice}"

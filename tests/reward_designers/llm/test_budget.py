@@ -40,6 +40,9 @@ def test_limits_are_inclusive():
     Budget(max_usd=2.0, price=(10_000.0, 10_000.0)).admit(spent, call)
     with pytest.raises(BudgetError, match=r"\$1.0000, and \$1.0000 of max_usd=1.99"):
         Budget(max_usd=1.99, price=(10_000.0, 10_000.0)).admit(spent, call)
+    Budget(max_calls=2).admit(spent, call)
+    with pytest.raises(BudgetError, match="1 of max_calls=1 were made"):
+        Budget(max_calls=1).admit(spent, call)
     Budget().admit(spent, call)
 
 
@@ -53,7 +56,9 @@ def test_another_model_in_the_store_without_a_price():
         Budget(max_usd=5.0).admit([Usage("mine", 1, 5, 5)], Usage("gpt-5", 1, 5, 5))
 
 
-@pytest.mark.parametrize("options", [{"max_usd": -1.0}, {"max_tokens": -1}, {"price": (1.0,)}, {"price": (-1.0, 1.0)}])
+@pytest.mark.parametrize(
+    "options", [{"max_usd": -1.0}, {"max_tokens": -1}, {"max_calls": -1}, {"price": (1.0,)}, {"price": (-1.0, 1.0)}]
+)
 def test_malformed_budgets(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Budget(**options)

@@ -39,9 +39,9 @@ STOP_SECONDS = 60.0
 """For a training to save itself when the search is interrupted."""
 
 Outcome = dict[str, Any]
-"""Of one training: ``score`` (None if it has none), ``failure`` (empty if there is none), ``seconds``, ``episodes``
-(the held-out scores), ``watched`` (some of them in detail) and ``curves``; ``error`` instead where the machine, not the
-reward, is to blame."""
+"""Of one training: ``score`` (None if it has none), ``failure`` (empty if there is none), ``seconds``, ``cpu_seconds``
+(of its process and of the reward's), ``episodes`` (the held-out scores), ``watched`` (some of them in detail) and
+``curves``; ``error`` instead where the machine, not the reward, is to blame."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def train_and_score(training: Training) -> Outcome | None:
     from agents.train import train
     from reward_designers.base import RewardError
 
-    config, began = training.config, time.monotonic()
+    config, began = training.config, (time.monotonic(), _cpu_seconds())
     path = Path(config.run_dir or "")
     try:
         if (path / "config.yaml").exists():
@@ -183,13 +183,14 @@ def train_and_score(training: Training) -> Outcome | None:
         else:
             train(config)
     except UsageError as error:
-        return failed(str(error)) if isinstance(error.__cause__, RewardError) else {"error": str(error)}
+        at_fault = isinstance(error.__cause__, RewardError)
+        return failed(str(error)) | _spent(began) if at_fault else {"error": str(error)}
     except SystemExit as end:
         if not end.code:
             return None
         summary = RunDir(path).read_summary()
         text = summary.get("failure", "it ended without a reason")
-        return failed(text) if summary.get("at_fault") == "reward" else {"error": text}
+        return failed(text) | _spent(began) if summary.get("at_fault") == "reward" else {"error": text}
     run = RunDir.open(path)
     rows = heldout_rows(run, training.episodes, training.heldout)
     scores = [row.get("fitness", row["env_reward"]) for row in rows]
@@ -198,7 +199,7 @@ def train_and_score(training: Training) -> Outcome | None:
         "watched": worst_episodes(run, training.watched, training.heldout) if training.watched else [],
         "score": mean if math.isfinite(mean) else None,
         "failure": "",
-        "seconds": round(time.monotonic() - began, 1),
+        **_spent(began),
         "episodes": [score if math.isfinite(score) else None for score in scores],
         "curves": curves(read_progress(run.progress)),
     }
@@ -258,13 +259,24 @@ def curves(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
     }
 
 
+def _spent(began: tuple[float, float] | None = None) -> dict[str, float]:
+    """Seconds since, by the clock and of processors; 0 without a beginning."""
+    seconds, cpu_seconds = (0.0, 0.0) if began is None else (time.monotonic() - began[0], _cpu_seconds() - began[1])
+    return {"seconds": round(seconds, 1), "cpu_seconds": round(cpu_seconds, 1)}
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of the children that it has waited for: a reward program has a process of its own."""
+    return sum(os.times()[:4])
+
+
 def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
 def failed(text: str) -> Outcome:
     """The outcome of a training that failed for a reason."""
-    return {"score": None, "failure": text, "seconds": 0.0, "episodes": [], "watched": [], "curves": None}
+    return {"score": None, "failure": text, **_spent(), "episodes": [], "watched": [], "curves": None}
 
 
 def _read(training: Training) -> Outcome | None:

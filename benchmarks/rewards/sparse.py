@@ -1,8 +1,8 @@
 """Sparse rewards: 1 in a step that reaches what the task calls success, else 0.
 
 Eureka (arXiv 2310.12931) puts the zero of its human-normalised score there. The thresholds are those of the tasks
-(`envs.Task.success`). Of a pole that has to stay up nothing sparser can be asked than that it is up, which is what
-Gymnasium's own reward pays for.
+(`envs.Task.success`). InvertedPendulum has none: of a pole nothing sparser can be asked than that it is up, which is
+what Gymnasium's own reward pays for.
 """
 
 from __future__ import annotations
@@ -22,9 +22,3 @@ def hopper(next_forward_velocity: np.ndarray) -> np.ndarray:
 def half_cheetah(next_forward_velocity: np.ndarray) -> np.ndarray:
     """Forward at more than 2 m/s."""
     return (next_forward_velocity > 2.0).astype(np.float64)
-
-
-@reward_fn
-def inverted_pendulum(next_uprightness: np.ndarray) -> np.ndarray:
-    """The pole within 0.2 rad of the vertical."""
-    return (next_uprightness >= np.cos(0.2)).astype(np.float64)

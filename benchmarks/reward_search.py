@@ -218,16 +218,13 @@ def outcomes(study: Study, folder: Path) -> dict[str, Any]:
         arms["sparse"] = finally_("sparse", scores, sparse[0].config.total_timesteps or 0)
     seeds = {arm: candidate.scores for arm, candidate in arms.items()}
     pairs = {
-        f"{a} - {b}": asdict(score(difference(arms[a], arms[b])))  # type: ignore[call-overload]
+        f"{a} - {b}": row_of(difference(arms[a], arms[b]))
         for a, b in (("eureka", "env"), ("random", "env"), ("eureka", "random"), ("eureka", "sparse"))
         if a in arms and b in arms and seeds[a].keys() == seeds[b].keys()
     }
     return {
         "unit": unit,
-        "arms": {
-            arm: {"scores": list(c.values or ()), **asdict(score(c))}  # type: ignore[call-overload]
-            for arm, c in arms.items()
-        },
+        "arms": {arm: {"scores": list(c.values or ()), **row_of(c)} for arm, c in arms.items()},
         "pairs": pairs,
         "normalized": {
             name: {zero: normalized(arms, name, zero) for zero in ("zero", "sparse")}
@@ -236,6 +233,12 @@ def outcomes(study: Study, folder: Path) -> dict[str, Any]:
         },
         "searches": searches,
     }
+
+
+def row_of(candidate: Candidate) -> dict[str, Any]:
+    """Mean over seeds and its interval; empty if it failed."""
+    found = score(candidate)
+    return {} if found is None else asdict(found)
 
 
 def finally_(name: str, scores: dict[str, float], steps: int) -> Candidate:
@@ -271,7 +274,7 @@ def about(directory: DesignDir) -> dict[str, Any]:
     for number in range(len(history.rounds)):
         steps += sum(spent[c.key] for c in candidates if c.origin.round == number)
         found = select(c for c in candidates if c.origin.round <= number).best
-        best.append({"steps": steps, **(asdict(score(history[found])) if found else {})})  # type: ignore[call-overload]
+        best.append({"steps": steps, **({} if found is None else row_of(history[found]))})
     own = [outcome for key, outcome in trainings.items() if key.split("/")[0] in history.candidates and is_search(key)]
     return {
         "programs": len(history.candidates),

@@ -12,7 +12,7 @@ EMBEDDED_VIDEO = 3_000_000
 
 
 def render(template: str, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any) -> str:
-    """A page as one file that needs no network; all text in ``values`` is escaped, unless it is `Markup`.
+    """A page as one file that needs no network. Text is escaped, unless it says that it is HTML (``__html__``).
 
     Args:
         template: File in `templates/`.

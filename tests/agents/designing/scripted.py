@@ -14,7 +14,7 @@ from reward_designers.llm import Prompt, Reply, ReplyStore, Request
 
 SMALL = ("env=CartPole", "num_envs=4", "algo.n_steps=32", "algo.batch_size=64", "algo.n_epochs=2", "algo.net_arch=[16]")
 SMALL += ("algo.schedule=constant", "total_timesteps=256", "seeds=1", "rungs=1", "episodes=2", "transitions=128")
-SMALL += ("final_seeds=0", "seconds=1", "workers=2")
+SMALL += ("final_seeds=0", "seconds=1", "workers=2", "video=false")
 
 UPRIGHT = "def reward(next_pole_angle):\n    return {'upright': np.cos(next_pole_angle)}"
 CENTERED = "def reward(next_cart_position, next_pole_angle):\n    return {'up': np.cos(next_pole_angle), 'mid': -np.abs(next_cart_position)}"  # noqa: E501

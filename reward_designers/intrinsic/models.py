@@ -49,7 +49,7 @@ class CaptionModel(ABC):
     def learn(
         self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
     ) -> dict[str, float]:
-        """Learn from what has arrived; what is invalid (None) is left out.
+        """Learn from what has arrived; what is invalid (None) or known already is left out.
 
         Args:
             labels: Of single captions.
@@ -92,7 +92,7 @@ class Retrieval(CaptionModel):
         self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
     ) -> dict[str, float]:
         """See `CaptionModel.learn`."""
-        new = {label.caption: label.value for label in labels if label.value is not None}
+        new = _news(labels, self.table)
         self.table.update(new)
         self.version += bool(new)
         return {"labels": float(len(self.table))}
@@ -147,7 +147,7 @@ class Classification(CaptionModel):
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
 
-        new = {label.caption: label.value for label in labels if label.value is not None}
+        new = _news(labels, self.labels)
         if not new:
             return {"labels": float(len(self.labels))}
         before = self.probability(list(new)) if self.version else None
@@ -173,7 +173,7 @@ class Classification(CaptionModel):
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """See `CaptionModel.load_state_dict`."""
         self.version, self.labels = int(state["version"]), json.loads(str(state["labels"]))
-        self.network.load_arrays(_below("network/", state))
+        self.network.load_arrays(below("network/", state))
 
 
 @dataclass(eq=False)
@@ -225,7 +225,9 @@ class Ranking(CaptionModel):
 
         for caption, count in seen.items():
             self.counts[caption] = self.counts.get(caption, 0) + count
-        new = [(p.first, p.second, p.outcome) for p in preferences if p.outcome is not None]
+        known = {(first, second) for first, second, _ in self.preferences}
+        valid = [(p.first, p.second, p.outcome) for p in preferences if p.outcome is not None]
+        new = [each for each in valid if each[:2] not in known]
         metrics = {"preferences": float(len(self.preferences) + len(new))}
         if new:
             self.preferences = (self.preferences + new)[-LABELS:]
@@ -268,7 +270,7 @@ class Ranking(CaptionModel):
         self.mean, self.std, self.log_nu = (float(state[name]) for name in ("mean", "std", "log_nu"))
         self.preferences = [tuple(each) for each in json.loads(str(state["preferences"]))]
         self.counts = json.loads(str(state["counts"]))
-        self.network.load_arrays(_below("network/", state))
+        self.network.load_arrays(below("network/", state))
 
 
 MODELS: dict[str, type[CaptionModel]] = {
@@ -303,6 +305,12 @@ def _network(seed: int) -> Any:
     return CaptionNetwork(seed)
 
 
+def _news(labels: Sequence[Label], known: Mapping[str, float]) -> dict[str, float]:
+    """Valid labels that are new, or different from before."""
+    valid = {label.caption: label.value for label in labels if label.value is not None}
+    return {caption: value for caption, value in valid.items() if known.get(caption) != value}
+
+
 def _latest(labels: dict[str, float]) -> dict[str, float]:
     return labels if len(labels) <= LABELS else dict(list(labels.items())[-LABELS:])
 
@@ -311,5 +319,6 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
 
 
-def _below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin so, without it."""
     return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

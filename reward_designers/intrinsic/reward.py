@@ -17,7 +17,7 @@ import numpy as np
 
 from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
 from reward_designers.intrinsic.annotation import Annotation
-from reward_designers.intrinsic.models import CaptionModel, make_model
+from reward_designers.intrinsic.models import CaptionModel, below, make_model
 
 TOP = 20
 """Captions that `IntrinsicReward.top` lists."""
@@ -62,6 +62,7 @@ class IntrinsicReward(RewardFn):
             raise RewardError(f"cap={self.cap}, expected at least 1: how often a caption pays in an episode")
         self.model = make_model(self.kind, self.threshold, self.seed)
         self.inputs = frozenset({self.caption})
+        self._asked: dict[str, np.ndarray] = {}  # what a loaded reward was asking when it was saved
         self._worth: dict[str, float] = {}
         self._version = self.model.version
 
@@ -115,15 +116,20 @@ class IntrinsicReward(RewardFn):
         return {"_target_": f"{__name__}.{type(self).__name__}"} | {name: getattr(self, name) for name in names}
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The model, and what was paid."""
-        return {f"model/{name}": array for name, array in self.model.state_dict().items()} | {
-            "paid": np.array(json.dumps(self.paid))
+        """The model, what was paid, and what is being asked."""
+        asked = self._asked if self.annotation is None else self.annotation.state_dict()
+        return {
+            "paid": np.array(json.dumps(self.paid)),
+            **{f"model/{name}": array for name, array in self.model.state_dict().items()},
+            **{f"annotation/{name}": array for name, array in asked.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore what `state_dict` returned."""
-        prefix = "model/"
-        self.model.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+        self.model.load_state_dict(below("model/", state))
+        self._asked = below("annotation/", state)
+        if self.annotation is not None and self._asked:
+            self.annotation.load_state_dict(self._asked)
         self.paid = {caption: (times, amount) for caption, (times, amount) in json.loads(str(state["paid"])).items()}
         self._worth, self._version = {}, self.model.version
 

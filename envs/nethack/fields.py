@@ -84,6 +84,11 @@ FIELDS = {
     "message": Field(
         "text", "what the game said in this step, all parts of it; '' if nothing (str)", lambda said: said
     ),
+    "caption": Field(
+        "text",
+        "what happened in this step: the message, then what changed, as in 'The door opens.; door opened'",
+        lambda happened: happened,
+    ),
     **{name: _entry(AT[name]) for name in _ABOUT},
     "nutrition": Field("1", "nutrition, 900 at the start; hungry below 150", lambda internals: internals[:, 7]),
     "on_stairs_down": Field(
@@ -92,10 +97,14 @@ FIELDS = {
     "max_depth": Field("levels", "depth of the deepest level visited in this game", lambda deepest: deepest),
     "explored": Field("squares", "squares that were ever seen, on all levels of this game", lambda explored: explored),
     "has_key": Field("1", "1 while carrying a key, else 0", lambda key_carried: key_carried.astype(np.float64)),
+    "doors_opened": Field(
+        "doors", "doors that were seen to open, or to be broken, in this game", lambda opened: opened
+    ),
     "glyphs": Field("glyphs", "the map, (21, 79) glyph numbers of NetHack", lambda map_glyphs: map_glyphs),
     "glyphs_crop": Field(
         "glyphs", "the map around the hero, (9, 9) by default; beyond it glyph 2359, blank stone", lambda crop: crop
     ),
+    "map_text": Field("text", "the same as characters, a line for each row (str)", lambda drawn: drawn),
     "inventory": Field(
         "glyphs", "glyph numbers of what is carried, (55,); 5976 where there is nothing", lambda carried: carried
     ),

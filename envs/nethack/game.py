@@ -10,12 +10,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from envs.nethack.captions import EVENTS, Captions, Part
 from envs.nethack.crop import Crop
 from envs.nethack.fields import AT
+from envs.nethack.followers import DoorsOpened, Explored, Follower, Map
+from envs.nethack.glyphs import CLOSED_DOORS
 from envs.nethack.rules import (
     ALWAYS,
     BLANK,
-    CLOSED_DOORS,
     KEY,
     SPACES,
     MiniHackKeyDoor,
@@ -37,6 +39,9 @@ _APPLY = int(nethack.Command.APPLY)
 _DIRECTIONS = tuple(map(ord, "ykuh.lbjn"))  # of the nine squares around the hero, row by row
 _ANSWERED_BY_THE_AGENT = (b"eat", b"attack", b"direction?", b"pray")  # other questions are declined
 _SOLVED = 2  # StepStatus.TASK_SUCCESSFUL of upstream's tasks
+# MiniHack's levels come without the file of rumors, of which the key of KeyRoom likes to whisper; and applying the key
+# for one's own account afterwards, which upstream does, is declined.
+_NOISE = ("Program in disorder!", "rumors file closed", " whispers:", "Never mind.")
 _TRIES = 100
 """How often an unlocked door is pushed. Upstream goes on for ever, which it does if unlocking was interrupted."""
 
@@ -59,6 +64,7 @@ class NetHackGame(gym.Env):
         observation_keys: Of NLE's observations, or ``<key>_crop`` for the part of the map around the hero.
         crop: Rows and columns of that part, odd.
         level: For NetHackStaircase: the staircase counts from this depth on.
+        captions: The parts of captions, see `envs.nethack.captions`.
         render_mode: ``ansi`` or None.
         **options: For upstream's class.
 
@@ -75,6 +81,7 @@ class NetHackGame(gym.Env):
         observation_keys: Sequence[str] = OBSERVATIONS,
         crop: int = 9,
         level: int | None = None,
+        captions: Sequence[str | type[Part]] = EVENTS,
         render_mode: str | None = None,
         **options: Any,
     ):
@@ -94,14 +101,21 @@ class NetHackGame(gym.Env):
         keys, self._keeps_all = read_by_rules(self.game)
 
         self._arrays: dict[str, np.ndarray] = {}
-        self._bound = False  # whether the game writes into the arrays: NLE allows it once, before the first reset
+        self._bound = 0  # how many the game writes into: NLE lets them be set once, before its first reset
         for key in (*ALWAYS, *keys, *(_TERMINAL if render_mode else ())):
-            self._array(key)
+            self.array(key)
         self.bottom_line = np.zeros(27, np.int64)
         self._line = self.bottom_line.data  # reads numbers faster than numpy does
         self._state, self._internal = self._arrays["program_state"].data, self._arrays["internal"].data
         self._crops: dict[str, Crop] = {}
-        self._followers: dict[str, Any] = {}
+        self._followers: dict[str, Follower] = {}
+        self._makers: dict[str, Callable[[NetHackGame], Follower]] = {
+            "map": Map,
+            "explored": Explored,
+            "doors_opened": DoorsOpened,
+            "caption": functools.partial(Captions, parts=captions),
+            "map_text": functools.partial(Captions, parts=("view",)),
+        }
         self._parts: list[bytes] = []
         self._deepest = np.zeros((), np.int64)
         self._solved = np.zeros((), bool)
@@ -115,12 +129,15 @@ class NetHackGame(gym.Env):
             "internals": self._arrays["internal"],
             "map_glyphs": self._arrays["glyphs"],
             "carried": self._arrays["inv_glyphs"],
-            "crop": self._crop("glyphs").value,
+            "crop": self.crop("glyphs").value,
             "deepest": self._deepest,
             "solved": self._solved,
             "said": self.said,
             "key_carried": lambda: KEY in self._arrays["inv_glyphs"],
-            "explored": functools.partial(self._follow, "explored"),
+            "explored": functools.partial(self.follow, "explored"),
+            "opened": functools.partial(self.follow, "doors_opened"),
+            "happened": functools.partial(self.follow, "caption"),
+            "drawn": functools.partial(self.follow, "map_text"),
         }
 
     def reset(
@@ -176,7 +193,7 @@ class NetHackGame(gym.Env):
         game._steps += 1
         game._previous_action = action
         aborted = self._may_abort and game._check_abort(now)
-        status = -1 if aborted else int(game._is_episode_end(now) if self._level is None else self._on_stairs())
+        status = -1 if aborted else int(game._is_episode_end(now) if self._level is None else self._on_wanted_stairs())
         status = int(done) or status
         reward = float(game._reward_fn(self._before, action, now, status))
 
@@ -196,13 +213,18 @@ class NetHackGame(gym.Env):
             follower.step(done)
         return self._observe(), reward, status > 0, aborted, info
 
+    @property
+    def on_stairs(self) -> bool:
+        """Whether the hero stands on a staircase down."""
+        return bool(self._internal[4])
+
     def said(self) -> str:
         """What the game said in this step, with all the parts that upstream clicks away."""
-        last = self._arrays["message"].tobytes()
-        if self._parts:
-            lines = [*dict.fromkeys(map(_text, (*self._parts, last)))]
-            return " ".join(filter(None, lines))
-        return _text(last)
+        last = _text(self._arrays["message"].tobytes())
+        if not self._parts:
+            return last
+        lines = dict.fromkeys([*map(_text, self._parts), last])
+        return " ".join(line for line in lines if line and not any(noise in line for noise in _NOISE))
 
     def render(self) -> Any:
         """The terminal as text."""
@@ -216,24 +238,23 @@ class NetHackGame(gym.Env):
 
     # What is written and read
 
-    def _array(self, key: str) -> np.ndarray:
+    def array(self, key: str) -> np.ndarray:
         """NLE's array of that name, filled from the next reset on."""
         if key not in self._arrays:
             if key not in nethack.OBSERVATION_DESC:
                 crops = [f"{key}_crop" for key in _OUTSIDE]
                 raise ValueError(unknown_name("observation", key, [*nethack.OBSERVATION_DESC, *crops]))
             self._arrays[key] = np.zeros(**nethack.OBSERVATION_DESC[key])
-            if self._bound:
-                self._bound = False
-                self.game.close()
-                self.game = self._make()
         return self._arrays[key]
 
     def _bind(self) -> None:
         """Let a new game write into the arrays."""
-        if self._bound:
+        if self._bound == len(self._arrays):
             return
-        self._bound = True
+        if self._bound:
+            self.game.close()
+            self.game = self._make()
+        self._bound = len(self._arrays)
         self._now = set_buffers(self.game, self._arrays)
         kept = set(self._arrays) if self._keeps_all else {"blstats", "internal"}
         before: list[np.ndarray | None] = list(self._now)
@@ -247,17 +268,17 @@ class NetHackGame(gym.Env):
         self.game._previous_obs = self._before
         self._pynethack = self.game.nethack._pynethack
 
-    def _crop(self, key: str) -> Crop:
+    def crop(self, key: str) -> Crop:
         if key not in self._crops:
-            self._crops[key] = Crop(self._array(key), self._size, _OUTSIDE[key])
+            self._crops[key] = Crop(self.array(key), self._size, _OUTSIDE[key])
         return self._crops[key]
 
     def _observation(self, key: str) -> np.ndarray:
         """The live array behind an observation."""
         of = key.removesuffix("_crop")
         if key != of and of in _OUTSIDE:
-            return self._crop(of).value
-        return self.bottom_line if key == "blstats" else self._array(key)
+            return self.crop(of).value
+        return self.bottom_line if key == "blstats" else self.array(key)
 
     def _space(self, key: str, array: np.ndarray) -> gym.spaces.Box:
         whole = SPACES[key.removesuffix("_crop")]
@@ -270,15 +291,17 @@ class NetHackGame(gym.Env):
         for crop in self._crops.values():
             crop.update(self._line[_X], self._line[_Y])
 
-    def _follow(self, name: str) -> Any:
-        """The value of a follower, which is made when somebody first asks for it."""
+    def follow(self, name: str) -> Any:
+        """What a follower came to (``caption``, ``doors_opened``, ``explored``); it is made when first asked for."""
         if name not in self._followers:
-            self._followers[name] = _FOLLOWERS[name](self)
+            self._followers[name] = self._makers[name](self)
+            if not self._over:
+                self._followers[name].begin()
         return self._followers[name].value
 
     # The rules that upstream has in `step`
 
-    def _on_stairs(self) -> int:
+    def _on_wanted_stairs(self) -> int:
         assert self._level is not None
         return _SOLVED * bool(self._internal[4] and self._arrays["blstats"][_DEPTH] >= self._level)
 
@@ -319,7 +342,6 @@ class NetHackGame(gym.Env):
         pynethack = self._pynethack
         for key in (_APPLY, letter, direction, _YES):
             pynethack.step(key)
-            self._parts.append(self._arrays["message"].tobytes())
             if pynethack.done():
                 return True
         done = self._skip(False)
@@ -336,28 +358,6 @@ class NetHackGame(gym.Env):
         return done
 
 
-class Explored:
-    """How many squares of all levels were ever seen in this game, as NetHackScout counts them."""
-
-    def __init__(self, env: NetHackGame):
-        self.value = np.zeros((), np.int64)
-        self._env = env
-        self._levels: dict[tuple[int, int], int] = {}
-
-    def begin(self) -> None:
-        self._levels.clear()
-        self.value[...] = 0
-
-    def step(self, done: bool) -> None:
-        if done:
-            return
-        line = self._env.bottom_line
-        level = int(line[AT["dungeon_number"]]), int(line[AT["dungeon_level"]])
-        self._levels[level] = int(np.count_nonzero(self._env._arrays["glyphs"] != BLANK))
-        self.value[...] = sum(self._levels.values())
-
-
-_FOLLOWERS: dict[str, Callable[[NetHackGame], Any]] = {"explored": Explored}
 _X, _Y, _HP, _DEPTH = AT["x"], AT["y"], AT["hp"], AT["depth"]
 
 

@@ -31,9 +31,6 @@ ALWAYS = ("glyphs", "blstats", "message", "program_state", "internal", "inv_glyp
 """NLE's arrays that are always filled: that costs less than asking whether they are needed."""
 BLANK: int = nethack.GLYPH_CMAP_OFF
 """The glyph of blank stone, and of what was never seen."""
-CLOSED_DOORS = tuple(
-    BLANK + i for i in range(nethack.MAXPCHARS) if nethack.symdef.from_idx(i).explanation == "closed door"
-)
 KEY: int = nethack.GLYPH_OBJ_OFF + next(
     i for i in range(nethack.NUM_OBJECTS) if nethack.OBJ_NAME(nethack.objclass(i)) == "skeleton key"
 )

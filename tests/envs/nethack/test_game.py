@@ -263,8 +263,8 @@ def test_a_door_that_does_not_open_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     stuck = Stuck()
     monkeypatch.setattr(env, "_pynethack", stuck)
     x, y = env.bottom_line[:2]
-    env._arrays["inv_glyphs"][0] = nethack.GLYPH_OBJ_OFF + 196
-    env._arrays["glyphs"][y, x + 1] = nethack.GLYPH_CMAP_OFF + 15
+    env.arrays["inv_glyphs"][0] = nethack.GLYPH_OBJ_OFF + 196
+    env.arrays["glyphs"][y, x + 1] = nethack.GLYPH_CMAP_OFF + 15
     assert env._unlock() is False
     assert 50 < stuck.steps < 500
 
@@ -272,7 +272,7 @@ def test_a_door_that_does_not_open_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 def test_arrays_that_are_asked_for_late_are_filled_from_the_next_reset() -> None:
     env = envs.make("MiniHack-Skill-Custom", des_file="key_and_door.des").unwrapped
     env.reset(seed=0)
-    strings = env._array("inv_strs")
+    strings = env.array("inv_strs")
     assert not strings.any()
     env.reset(seed=0)
     assert strings[0].tobytes().rstrip(b"\0")

@@ -1,0 +1,293 @@
+"""What happened in a step, in words: the message, and what changed, so that events without a message are seen too.
+
+A caption is made of parts, each by one small class; `PARTS` has them by name. It comes as the field
+``caption``, and is made only where a reward reads it. A caption is a plain str: what a reward maps to a number is found
+in a dict within 40 ns for each environment, means the same in every process and run, and is what a label store keeps.
+
+    venv = envs.make_vec("MiniHack-KeyRoom-S5", 16, captions=("message", "inventory", "doors"))
+    def found(next_caption): return np.array(["picked up a key" in text for text in next_caption], float)
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from envs.nethack.fields import AT
+from envs.nethack.followers import Map
+from envs.nethack.glyphs import sight
+from reward_designers.base import unknown_name
+
+if TYPE_CHECKING:
+    from envs.nethack.game import NetHackGame
+
+HP, GOLD, DEPTH, LEVEL = AT["hp"], AT["gold"], AT["depth"], AT["experience_level"]
+HUNGER, CONDITION, BURDEN = AT["hunger"], AT["condition"], AT["burden"]
+X, Y = AT["x"], AT["y"]
+SEPARATOR = "; "
+_watched = operator.itemgetter(HP, GOLD, DEPTH, LEVEL, HUNGER, BURDEN, CONDITION)
+_HUNGERS = ("satiated", "not hungry", "hungry", "weak from hunger", "faint from hunger", "fainted", "starved")
+_BURDENS = ("unencumbered", "burdened", "stressed", "strained", "overtaxed", "overloaded")
+_CONDITIONS = (
+    *("turning to stone", "turning into slime", "strangled", "food poisoned", "ill", "blind", "deaf", "stunned"),
+    *("confused", "hallucinating", "levitating", "flying", "riding"),
+)
+
+
+class Change:
+    """One step, as the parts of a caption see it.
+
+    Attributes:
+        env: After the step.
+        before: The bottom line before it, see `envs.nethack.fields.BOTTOM_LINE`.
+        after: And after it.
+        on_stairs: Whether the hero stood on a staircase down before it, and after it.
+        over: Whether the game ended: map and inventory are gone then.
+    """
+
+    __slots__ = ("after", "before", "env", "on_stairs", "over")
+
+    def __init__(self, env: NetHackGame):
+        self.env = env
+        self.after: list[int] = env.bottom_line.tolist()
+        self.before = self.after
+        self.on_stairs = (False, False)
+        self.over = False
+
+    def begin(self) -> None:
+        """A game began."""
+        self.before = self.after = self.env.bottom_line.tolist()
+        self.on_stairs = (False, self.env.on_stairs)
+        self.over = False
+
+    def step(self, over: bool) -> None:
+        """A step was made."""
+        self.before, self.after = self.after, self.env.bottom_line.tolist()
+        self.on_stairs = (self.on_stairs[1], self.env.on_stairs)
+        self.over = over
+
+
+class Part:
+    """One part of a caption, for one environment."""
+
+    def __init__(self, env: NetHackGame):
+        self.env = env
+
+    def begin(self, change: Change) -> None:
+        """A game began, as ``change.after`` says."""
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """What is new, in words."""
+        raise NotImplementedError
+
+
+class Message(Part):
+    """What the game said, all of it."""
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        said = self.env.said()
+        return (said,) if said else ()
+
+
+class Numbers(Part):
+    """Changes of hit points, gold, depth, experience level, hunger, burden and condition."""
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        before, after = change.before, change.after
+        if _watched(before) == _watched(after):
+            return ()
+        news = []
+        if gained := after[HP] - before[HP]:
+            news.append(f"HP rose by {gained}" if gained > 0 else f"HP fell by {-gained}")
+        if gained := after[GOLD] - before[GOLD]:
+            news.append(f"gold rose by {gained}" if gained > 0 else f"gold fell by {-gained}")
+        if gained := after[DEPTH] - before[DEPTH]:
+            news.append(f"{'descended' if gained > 0 else 'climbed'} to level {after[DEPTH]}")
+        if gained := after[LEVEL] - before[LEVEL]:
+            news.append(f"{'rose' if gained > 0 else 'fell'} to experience level {after[LEVEL]}")
+        if after[HUNGER] != before[HUNGER]:
+            news.append(f"now {_HUNGERS[after[HUNGER]]}")
+        if after[BURDEN] != before[BURDEN]:
+            news.append(f"now {_BURDENS[after[BURDEN]]}")
+        if changed := after[CONDITION] ^ before[CONDITION]:
+            for bit, name in enumerate(_CONDITIONS):
+                if changed >> bit & 1:
+                    news.append(f"{'now' if after[CONDITION] >> bit & 1 else 'no longer'} {name}")
+        return news
+
+
+class Inventory(Part):
+    """What came into the pack, left it, or is carried otherwise now: worn, wielded, more of it."""
+
+    def __init__(self, env: NetHackGame):
+        super().__init__(env)
+        self._strings, self._letters = env.array("inv_strs"), env.array("inv_letters")
+        self._bytes = b""
+        self._items: dict[int, str] = {}
+
+    def begin(self, change: Change) -> None:
+        """See `Part`."""
+        self._bytes, self._items = self._strings.tobytes(), self._carried()
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        if change.over:
+            return ()
+        latest = self._strings.tobytes()
+        if latest == self._bytes:
+            return ()
+        had, has = self._items, self._carried()
+        self._bytes, self._items = latest, has
+        news = [f"lost {_item(had[letter])}" for letter in had if letter not in has]
+        for letter, item in has.items():
+            if letter not in had:
+                news.append(f"picked up {_item(item)}")
+            elif item != had[letter]:
+                news.append(f"now carries {item}")
+        return news
+
+    def _carried(self) -> dict[int, str]:
+        letters = self._letters.tobytes().rstrip(b"\0")
+        return {
+            letter: self._strings[row].tobytes().partition(b"\0")[0].decode("latin-1")
+            for row, letter in enumerate(letters)
+        }
+
+
+def _item(text: str) -> str:
+    """An item's name without what the hero does with it, as in ``a dagger (weapon in hand)``."""
+    return re.sub(r" \([^()]*\)$", "", text)
+
+
+class Doors(Part):
+    """Doors that open in sight, by whatever means."""
+
+    def __init__(self, env: NetHackGame):
+        super().__init__(env)
+        self._opened = env.follow("doors_opened")
+        self._last = 0
+
+    def begin(self, change: Change) -> None:
+        """See `Part`."""
+        self._last = 0
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        opened = int(self._opened)
+        if opened == self._last:
+            return ()
+        self._last = opened
+        return ("door opened",)
+
+
+class Sights(Part):
+    """Creatures, things and features of the level that come into view, each kind once on a level."""
+
+    def __init__(self, env: NetHackGame):
+        super().__init__(env)
+        self._map: Map = env.follow("map")
+        self._glyphs = env.array("glyphs")
+        self._seen: dict[tuple[int, int], set[int]] = {}
+
+    def begin(self, change: Change) -> None:
+        """See `Part`; what is in view already is no news."""
+        self._seen = {self._map.level: set(self._map.new)}
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        shown = self._map.new
+        if not shown:
+            return ()
+        known = self._seen.setdefault(self._map.level, set())
+        if known.issuperset(shown):
+            return ()
+        hero = int(self._glyphs[change.after[Y], change.after[X]])
+        names = dict.fromkeys(sight(glyph) for glyph in shown if glyph not in known and glyph != hero)
+        known.update(shown)
+        return [f"saw {name}" for name in names if name is not None]
+
+
+class Stairs(Part):
+    """Stepping on a staircase down."""
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        return ("stepped on a staircase down",) if change.on_stairs == (False, True) else ()
+
+
+class Death(Part):
+    """The end of the hero."""
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        return ("died",) if change.over and change.after[HP] <= 0 else ()
+
+
+class View(Part):
+    """The map around the hero as text, a line for each row."""
+
+    def __init__(self, env: NetHackGame):
+        super().__init__(env)
+        self._crop = env.crop("chars")
+
+    def __call__(self, change: Change) -> Sequence[str]:
+        """See `Part`."""
+        width = self._crop.value.shape[1]
+        text = self._crop.value.tobytes().decode("latin-1")
+        return ("\n".join(text[start : start + width] for start in range(0, len(text), width)),)
+
+
+PARTS: dict[str, type[Part]] = {
+    "message": Message,
+    "numbers": Numbers,
+    "inventory": Inventory,
+    "doors": Doors,
+    "sights": Sights,
+    "stairs": Stairs,
+    "death": Death,
+    "view": View,
+}
+"""The parts of captions by name, in the order in which they are said."""
+EVENTS = tuple(name for name in PARTS if name != "view")
+"""What captions are made of unless asked for otherwise."""
+
+
+class Captions:
+    """The captions of one environment.
+
+    Args:
+        env: The environment.
+        parts: Which of `PARTS`, or classes of your own.
+
+    Attributes:
+        value: The caption of the last step; at the start of a game its first message, and the view if wanted.
+    """
+
+    def __init__(self, env: NetHackGame, parts: Sequence[str | type[Part]] = EVENTS):
+        for part in parts:
+            if isinstance(part, str) and part not in PARTS:
+                raise ValueError(unknown_name("part of captions", part, PARTS))
+        self.value = ""
+        self._change = Change(env)
+        self._parts = [(PARTS[part] if isinstance(part, str) else part)(env) for part in parts]
+
+    def begin(self) -> None:
+        """A game began."""
+        self._change.begin()
+        for part in self._parts:
+            part.begin(self._change)
+        self.value = SEPARATOR.join(
+            said for part in self._parts if isinstance(part, Message) for said in part(self._change)
+        )
+
+    def step(self, over: bool) -> None:
+        """A step was made."""
+        self._change.step(over)
+        news: list[str] = []
+        for part in self._parts:
+            news += part(self._change)
+        self.value = news[0] if len(news) == 1 else SEPARATOR.join(news)

@@ -18,7 +18,7 @@ unless the reward's structure saves them:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ import numpy as np
 from reward_designers.base import RewardError, RewardFn, State, Transition, call, evaluate_rows
 from reward_designers.distances.distance import UnsupportedRewardError, round_off
 from reward_designers.distances.samples import Samples, distinct
-from reward_designers.transforms import Scaled, Sum
+from reward_designers.distances.terms import weighted_terms
 
 Structure = Literal["auto", "general"]
 
@@ -53,8 +53,18 @@ class Canonical:
     shifts: np.ndarray | None
     round_off: float
 
+    @classmethod
+    def weighted_sum(cls, terms: Iterable[tuple[float, Canonical]]) -> Canonical:
+        """That of a reward with these terms (at least one) and weights: all of it is linear."""
+        first, *others = (term.scaled(weight) for weight, term in terms)
+        for other in others:
+            first = first.plus(other)
+        return first
+
     def scaled(self, scale: float) -> Canonical:
         """That of the reward times a number."""
+        if scale == 1:
+            return self
         shifts = None if self.shifts is None else np.float32(scale) * self.shifts
         return Canonical(scale * self.values, shifts, abs(scale) * self.round_off)
 
@@ -100,14 +110,10 @@ class Canonicalizer:
         return self._done[id(reward)][1]
 
     def _canonicalize(self, reward: RewardFn) -> Canonical:
-        if self.structure == "auto" and type(reward) is Scaled:
-            return self(reward.reward).scaled(reward.scale)
-        if self.structure == "auto" and type(reward) is Sum:
-            first, *others = (self(term) for term in reward.terms.values())
-            for other in others:
-                first = first.plus(other)
-            return first
-        return self._leaf(reward)
+        terms = weighted_terms(reward)
+        if self.structure == "general" or terms[0][1] is reward:
+            return self._leaf(reward)
+        return Canonical.weighted_sum((weight, self(term)) for weight, term in terms)
 
     def _leaf(self, reward: RewardFn) -> Canonical:
         samples, reads = self.samples, reward.reads if self.structure == "auto" else RewardFn.reads

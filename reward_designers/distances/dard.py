@@ -30,11 +30,11 @@ import numpy as np
 from reward_designers.base import RewardError, RewardFn, State, Transition, as_reward, encode, unknown_name
 from reward_designers.distances.canonical import Canonical, Evaluator, require_markov
 from reward_designers.distances.distance import Distance
-from reward_designers.distances.jackknife import distances
+from reward_designers.distances.jackknife import distance_matrix, distances
 from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
-from reward_designers.transforms import Scaled, Sum
+from reward_designers.distances.terms import weighted_terms
 
 ROWS = 1024
 """Most transitions that are simulated at once."""
@@ -105,19 +105,8 @@ def dard_matrix(
 ) -> DistanceMatrix:
     """The DARD distances of all pairs of rewards; everything is simulated once, each reward (and term) evaluated once.
 
-    Args:
-        rewards: By name; or in a sequence, named after themselves.
-        transitions: See `dard`.
-        simulator: See `dard`.
-        discount: See `dard`.
-        actions: See `dard`.
-        n_transitions: See `dard`.
-        n_actions: See `dard`.
-        seed: See `dard`.
-        episodes: See `dard`.
-        confidence: See `dard`.
-        memory_mb: See `dard`.
-        progress: Called with the number of steps simulated so far, and in all.
+    ``rewards`` are given by name, or in a sequence and named after themselves. ``progress`` is called with the number
+    of steps simulated so far, and in all. The other arguments and the errors are those of `dard`.
     """
     named = named_rewards(rewards)
     samples = draw(
@@ -125,19 +114,7 @@ def dard_matrix(
     )
     fns = tuple(named.values())
     made = canonical_dard(fns, samples, simulator, discount=discount, memory_mb=memory_mb, progress=progress)
-    names = tuple(named)
-    full, half = (
-        {
-            (names[i], names[j]): distance
-            for (i, j), distance in distances(
-                names, made, samples, method="dard", confidence=confidence, half=part
-            ).items()
-        }
-        if samples.groups >= 4 or not part
-        else {}
-        for part in (False, True)
-    )
-    return DistanceMatrix(names, full, half)
+    return distance_matrix(tuple(named), made, samples, method="dard", confidence=confidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,7 +229,10 @@ def canonical_dard(
     for reward in rewards:
         require_markov(reward, "DARD")
     made = _Terms(rewards, samples, simulator, float(discount), memory_mb).run(progress)
-    return [_composed(reward, made) for reward in rewards]
+    return [
+        Canonical.weighted_sum((weight, made[id(term)]) for weight, term in weighted_terms(reward))
+        for reward in rewards
+    ]
 
 
 class _Terms:
@@ -261,7 +241,7 @@ class _Terms:
     def __init__(
         self, rewards: Sequence[RewardFn], samples: Draws, simulator: Simulator, discount: float, memory_mb: float
     ):
-        self.rewards = {id(leaf): leaf for reward in rewards for leaf in _leaves(reward)}
+        self.rewards = {id(term): term for reward in rewards for _, term in weighted_terms(reward)}
         self.evaluators = {key: Evaluator(reward, memory_mb) for key, reward in self.rewards.items()}
         self.samples, self.simulator, self.discount = samples, simulator, discount
         n, k = len(samples.transitions), len(samples.actions)
@@ -324,22 +304,3 @@ class _Terms:
             starts = np.flatnonzero(np.diff(samples.mean_group, prepend=-1))
             shifts[samples.mean_group[starts]] = np.add.reduceat(means - expected[:, None], starts, axis=1).T
         return Canonical(self.own[key] + expected, shifts, self.evaluators[key].round_off(self.magnitude[key]))
-
-
-def _leaves(reward: RewardFn) -> list[RewardFn]:
-    if type(reward) is Scaled:
-        return _leaves(reward.reward)
-    if type(reward) is Sum:
-        return [leaf for term in reward.terms.values() for leaf in _leaves(term)]
-    return [reward]
-
-
-def _composed(reward: RewardFn, leaves: Mapping[int, Canonical]) -> Canonical:
-    if type(reward) is Scaled:
-        return _composed(reward.reward, leaves).scaled(reward.scale)
-    if type(reward) is Sum:
-        first, *others = (_composed(term, leaves) for term in reward.terms.values())
-        for other in others:
-            first = first.plus(other)
-        return first
-    return leaves[id(reward)]

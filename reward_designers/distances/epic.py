@@ -21,7 +21,7 @@ import numpy as np
 from reward_designers.base import RewardFn, State, Transition, as_reward
 from reward_designers.distances.canonical import Canonicalizer, Structure, require_markov
 from reward_designers.distances.distance import Distance
-from reward_designers.distances.jackknife import distances
+from reward_designers.distances.jackknife import distance_matrix, distances
 from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import Samples, draw, given
 
@@ -108,9 +108,9 @@ def epic_from_samples(
         discount: gamma, in [0, 1].
         episodes: ``(N_V,)``, see `epic`. Without it neighbours are left out together, in 64 groups.
         mean_episodes: ``(N_M,)`` the same for the draws.
-        confidence: See `epic`.
-        structure: See `epic`.
-        memory_mb: See `epic`.
+        confidence: This and what follows is as in `epic`, and so are the errors.
+        structure: As there.
+        memory_mb: As there.
     """
     samples = given(batch, mean_samples, episodes, mean_episodes)
     return _pair(fn_a, fn_b, samples, discount, confidence, structure, memory_mb)
@@ -135,21 +135,8 @@ def epic_matrix(
 ) -> DistanceMatrix:
     """The EPIC distances of all pairs of rewards, on the same samples, with each reward (and term) evaluated once.
 
-    Args:
-        rewards: By name; or in a sequence, named after themselves.
-        transitions: See `epic`.
-        states: See `epic`.
-        actions: See `epic`.
-        discount: See `epic`.
-        n_transitions: See `epic`.
-        n_mean_samples: See `epic`.
-        seed: See `epic`.
-        episodes: See `epic`.
-        state_episodes: See `epic`.
-        confidence: See `epic`.
-        structure: See `epic`.
-        memory_mb: See `epic`.
-        progress: Called with the name of each reward when it is evaluated, which takes most of the time.
+    ``rewards`` are given by name, or in a sequence and named after themselves. ``progress`` is called with the name of
+    each when it is evaluated, which takes most of the time. The other arguments and the errors are those of `epic`.
     """
     named = named_rewards(rewards)
     for reward in named.values():
@@ -170,17 +157,7 @@ def epic_matrix(
         canonicals.append(canonicalize(reward))
         if progress is not None:
             progress(name)
-    names = tuple(named)
-    full, half = (
-        {
-            (names[i], names[j]): distance
-            for (i, j), distance in distances(names, canonicals, samples, confidence=confidence, half=part).items()
-        }
-        if samples.groups >= 4 or not part
-        else {}
-        for part in (False, True)
-    )
-    return DistanceMatrix(names, full, half)
+    return distance_matrix(tuple(named), canonicals, samples, confidence=confidence)
 
 
 def _pair(

@@ -22,6 +22,7 @@ import numpy as np
 
 from reward_designers.distances.canonical import Canonical
 from reward_designers.distances.distance import DegenerateRewardError, Distance, direction
+from reward_designers.distances.matrix import DistanceMatrix
 
 Pairs = dict[tuple[int, int], Distance]
 
@@ -103,6 +104,23 @@ def distances(
             low, high = interval(sine, cosine, (noise[i] + noise[j]) / 2, replicates[:, i, j], confidence)
         found[i, j] = Distance(min(1.0, sine), low, high, method, confidence, words, counts)
     return found
+
+
+def distance_matrix(
+    names: Sequence[str],
+    canonicals: Sequence[Canonical],
+    samples: Samples,
+    *,
+    method: str = "epic",
+    confidence: float = 0.95,
+) -> DistanceMatrix:
+    """`distances` by name, from all of the samples and from half of them."""
+
+    def named(half: bool) -> dict[tuple[str, str], Distance]:
+        found = distances(names, canonicals, samples, method=method, confidence=confidence, half=half)
+        return {(names[i], names[j]): distance for (i, j), distance in found.items()}
+
+    return DistanceMatrix(tuple(names), named(False), named(True) if samples.groups >= 4 else {})
 
 
 def interval(

@@ -36,9 +36,9 @@ from reward_designers.distances.jackknife import interval
 from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
+from reward_designers.distances.terms import weighted_terms
 from reward_designers.distances.values import StateFeatures, Values
 from reward_designers.shaping import PotentialShaping
-from reward_designers.transforms import Scaled, Sum
 
 FOLDS = 4
 """Parts of the episodes, each of which is once left out of the fit to see what it is worth elsewhere."""
@@ -121,18 +121,8 @@ def starc_matrix(
 ) -> DistanceMatrix:
     """The STARC distances of all pairs of rewards, on the same transitions and features.
 
-    Args:
-        rewards: By name; or in a sequence, named after themselves.
-        transitions: See `starc`.
-        discount: See `starc`.
-        episodes: See `starc`.
-        simulator: See `starc`.
-        features: See `starc`.
-        n_transitions: See `starc`.
-        n_successors: See `starc`.
-        seed: See `starc`.
-        confidence: See `starc`.
-        memory_mb: See `starc`.
+    ``rewards`` are given by name, or in a sequence and named after themselves. The other arguments and the errors are
+    those of `starc`.
     """
     named = named_rewards(rewards)
     fits = _fit(
@@ -283,13 +273,13 @@ def _fit(
 
 def _values(reward: RewardFn, t: Transition, discount: float, memory_mb: float) -> np.ndarray:
     """The reward of each transition, ``(n,)``, less shaping that says that it is shaping."""
-    if type(reward) is Scaled:
-        return reward.scale * _values(reward.reward, t, discount, memory_mb)
-    if type(reward) is Sum:
-        return sum((_values(term, t, discount, memory_mb) for term in reward.terms.values()), np.zeros(len(t)))
-    if type(reward) is PotentialShaping and reward.gamma == discount:
-        return np.zeros(len(t))
-    state, next_state = encode(reward.encoders, t.state), encode(reward.encoders, t.next_state)
-    t = Transition(state, t.action, next_state, t.terminated, t.truncated)
-    limit = Evaluator(reward, memory_mb).limit(t.state, t.action, t.next_state)
-    return np.concatenate([total(evaluate(reward, t[i : i + limit])) for i in range(0, len(t), limit)])
+    values = np.zeros(len(t))
+    for weight, term in weighted_terms(reward):
+        if type(term) is PotentialShaping and term.gamma == discount:
+            continue
+        state, next_state = encode(term.encoders, t.state), encode(term.encoders, t.next_state)
+        seen = Transition(state, t.action, next_state, t.terminated, t.truncated)
+        limit = Evaluator(term, memory_mb).limit(state, t.action, next_state)
+        parts = [total(evaluate(term, seen[i : i + limit])) for i in range(0, len(t), limit)]
+        values += weight * np.concatenate(parts)
+    return values

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,3 +48,21 @@ class Judge(Annotator):
     def asked(self) -> list[str]:
         path = self.folder / "calls"
         return path.read_text().splitlines() if path.exists() else []
+
+
+@dataclass
+class Importer(Annotator):
+    """Tells what its process has loaded: 1 for a caption that names such a module."""
+
+    name = "importer"
+
+    def label(self, goal: str, captions: Sequence[str]) -> list[Label]:
+        return [Label(caption, float(caption in sys.modules)) for caption in captions]
+
+
+def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something that happens in another process."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)

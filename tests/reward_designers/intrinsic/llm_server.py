@@ -51,11 +51,10 @@ def judge(*, median: float = 0.0, sigma: float = 0.6, rng: random.Random | None 
     return serve
 
 
-def troubled(seed: int, median: float, faults: float) -> Behavior:
-    """A judge that fails in a share of calls: refused, broken, garbled or cut off, each as often."""
+def troubled(good: Behavior, *, seed: int, faults: float) -> Behavior:
+    """Instead of what is `good`, a share of faults: refused, broken, cut off or garbled, each as often."""
     rng = random.Random(seed)
     kinds = [status(429, "slow down"), status(500, "oops"), truncated, hang_up, answer("I think they are all fine!")]
-    good = judge(median=median, rng=rng)
 
     def serve(handler: Handler, body: dict[str, Any]) -> None:
         (rng.choice(kinds) if rng.random() < faults else good)(handler, body)

@@ -29,65 +29,66 @@ class Rule(NamedTuple):
 
 KEYS = r"\bkeys?\b|\bunlock|\blocked\b|\bopen"
 DOORS = r"\bdoors?\b|\broom|\bexit\b|\bescape|\bleave\b|" + KEYS
-DOWN = r"\bdown|\bdescend|\bdeep|\bstair|\boracle\b|\bdelphi\b|\bdungeon"
+DOWN = r"\bdown|\bdescend|\bdeep|\bstair|\boracle\b|\bdelphi\b"
+WATER = r"\briver|\bwater|\bboulder|\bcross\b"
 EXPLORE = r"\bexplor|\bscout|\bdiscover|\bmaze\b|\bsee\b|\bmap\b"
 RICHES = r"\bgold\b|\bmoney\b|\brich|\bcoins?\b|\btreasure"
-FOOD = r"\beat|\bfood\b|\bhung|\bstarv|\bapple"
+FOOD = r"\beat|\bfood\b|\bhung|\bstarv"
 FIGHT = r"\bkill|\bfight|\bmonsters?\b|\bdefeat|\bslay|\bexperience"
 SCORE = r"\bscore\b|\bpoints\b|\bsurviv|\bwin\b"
 
-# Values: 1 the goal or a step that it cannot do without, about 0.7 clear progress, about 0.3 a sign of it.
+# In what captions say, the kit's own events are: picked up X, now carries X, lost X, door opened, saw X, stepped on a
+# staircase down, descended to level N, gold rose by N, rose to experience level N, HP fell by N, now hungry, died.
+_KEY = r"^\w - .*\bkey\b|\bpicked up .*\bkey\b"
+_OPEN = r"\byou (unlock|open) the\b|\bsucceed in (unlocking|picking)|\bdoor opened\b|\bdoor opens\b|\bcrashes open\b"
+_DEEPER = r"\bdescended to level\b|\bfall through\b|\bfall down\b.*\bstairs\b"
+_STAIRS = r"\bstepped on a staircase down\b|\bstaircase down here\b|\bladder down here\b"
+_GOLD = r"^\$ - |\bgold rose by\b"
+_ATE = r"\bfinish eating\b|\bfinished eating\b|\bdelicious\b|\btastes? (like|good|great|okay|terrible)|\bhit the spot\b"
+_EDIBLE = r"(food ration|apple|orange(?! \w)|melon|banana|carrot|tripe|lembas|cram|candy bar|cookie|pancake|corpse)"
+_KILL = r"\byou (kill|destroy)\b"
+_LEVEL = r"\brose to experience level\b|\bwelcome to experience level\b"
+_NEW = r"\bsaw \w|\bhidden (door|passage|corridor)"
+
+# 1: the goal, or a step that it cannot do without; about 0.7: clear progress; about 0.3: a sign of it.
 RULES = (
     # Keys, locks and doors
-    Rule(r"^\w - .*\bkey\b|\bpick(ed|s)? up .*\bkey\b|\bnow have .*\bkey\b", 1.0, DOORS),
-    Rule(r"\bsee here .*\bkey\b|\bkey (is )?here\b", 0.3, DOORS),
-    Rule(r"\bunlock(s|ed)?\b|\bsucceed in (unlocking|picking)", 1.0, DOORS),
-    Rule(
-        r"\bdoor (opens|opened|is open(ed)?\b)|\bopen(ed|s)? (a|the) door\b|\bdoor.*crash(es)? open|\bbreaks? open",
-        0.9,
-        DOORS,
-    ),
-    Rule(
-        r"\bunlock(s|ed)?\b|\bsucceed in (unlocking|picking)|\bdoor (opens|opened)|\bopened (a|the) door\b",
-        0.5,
-        DOWN + "|" + EXPLORE,
-    ),
-    Rule(r"\bhidden (door|passage|corridor)", 0.7, DOORS + "|" + DOWN + "|" + EXPLORE),
+    Rule(_KEY, 1.0, DOORS),
+    Rule(r"\b(see here|saw) .*\bkey\b", 0.2, DOORS),
+    Rule(_OPEN, 0.9, DOORS),
+    Rule(_OPEN, 0.3, DOWN + "|" + EXPLORE),
+    Rule(r"\bhidden (door|passage|corridor)", 0.6, DOORS + "|" + DOWN + "|" + EXPLORE),
     # Stairs and depth
-    Rule(
-        r"\bdescend(ed|s)?\b|\b(reached|entered|arrived (at|on)) (dungeon )?level\b|\bfell? (down|through)\b", 1.0, DOWN
-    ),
-    Rule(r"\bdescend(ed|s)?\b|\b(reached|entered|arrived (at|on)) (dungeon )?level\b", 0.8, SCORE + "|" + EXPLORE),
-    Rule(r"\bstaircase down here\b|\bstairs down\b|\bladder down\b|\bon the (down)?stairs\b", 0.7, DOWN),
-    Rule(r"\bstaircase down here\b|\bstairs down\b", 0.3, SCORE + "|" + EXPLORE),
-    Rule(r"\bstaircase up here\b|\bascend(ed|s)?\b|\bclimb(ed|s)? up\b", 0.8, r"\bup(stairs|wards?)?\b|\bascend"),
-    Rule(r"\bwelcome to delphi\b|\bthe oracle\b", 1.0, r"\boracle\b|\bdelphi\b"),
-    # Gold, food
-    Rule(r"^\$ - |\bpick(ed|s)? up .*\bgold\b|\bgold (rose|increased|went up)", 1.0, RICHES),
-    Rule(r"^\$ - |\bpick(ed|s)? up .*\bgold\b|\bgold (rose|increased|went up)", 0.5, SCORE),
-    Rule(r"\bsee here .*\bgold\b", 0.3, RICHES),
-    Rule(r"\b(finish|finished|done) eating\b|\bdelicious\b|\btastes\b|\b(ate|eats?|eaten)\b", 1.0, FOOD),
-    Rule(r"\bno longer (hungry|weak)\b|\bhunger (fell|eased)", 0.8, FOOD + "|" + SCORE),
-    Rule(r"\bsee here .*\b(food|apple|ration|corpse|carrot|melon|tripe|lembas|cram)\b", 0.3, FOOD),
-    Rule(
-        r"^\w - .*\b(food|apple|ration|carrot|melon|tripe|lembas|cram)\b|\bpick(ed|s)? up .*\b(food|apple|ration)",
-        0.6,
-        FOOD,
-    ),
+    Rule(_DEEPER, 1.0, DOWN),
+    Rule(_DEEPER, 0.8, SCORE + "|" + EXPLORE),
+    Rule(_STAIRS, 1.0, r"\bstaircase down\b|\bdownstairs\b|\bstairs down\b|\bdown the stairs\b"),
+    Rule(_STAIRS, 0.7, DOWN),
+    Rule(_STAIRS, 0.3, SCORE + "|" + EXPLORE),
+    Rule(r"\bsaw a (staircase|ladder) down\b", 0.5, DOWN),
+    Rule(r"\bclimbed to level\b|\bstaircase up here\b", 0.8, r"\bupstairs\b|\bgo up\b|\bclimb\b|\bascend"),
+    Rule(r"\bwelcome to delphi\b|\bsaw .*\boracle\b", 1.0, r"\boracle\b|\bdelphi\b"),
+    # Boulders and water
+    Rule(r"\bnow you can cross\b|\bboulder fills\b|\bpush the boulder into\b", 1.0, WATER),
+    Rule(r"\byou move the boulder\b", 0.3, WATER),
+    # Gold and food
+    Rule(_GOLD, 1.0, RICHES),
+    Rule(_GOLD, 0.5, SCORE),
+    Rule(r"\b(see here|saw) .*\bgold\b", 0.2, RICHES),
+    Rule(_ATE, 1.0, FOOD),
+    Rule(_ATE, 0.2, SCORE),
+    Rule(r"\bpicked up .*\b" + _EDIBLE, 0.5, FOOD),
+    Rule(r"\b(see here|saw) .*\b" + _EDIBLE, 0.2, FOOD),
     # Fights and growth
-    Rule(r"\byou (kill|destroy|killed|destroyed)\b|\bkilled an? ", 0.8, FIGHT),
-    Rule(r"\byou (kill|destroy|killed|destroyed)\b|\bkilled an? ", 0.5, SCORE),
-    Rule(
-        r"\bwelcome to experience level\b|\bexperience level (rose|went up)|\b(gained|reached) experience level",
-        0.8,
-        FIGHT + "|" + SCORE,
-    ),
-    # The unknown
-    Rule(r"\bnew (room|area|part|squares?)\b|\bexplored\b", 0.6, EXPLORE),
-    Rule(r"\bnew (room|area|part|squares?)\b|\bexplored\b", 0.3, DOWN + "|" + SCORE),
+    Rule(_KILL, 0.8, FIGHT),
+    Rule(_KILL, 0.4, SCORE),
+    Rule(_LEVEL, 1.0, FIGHT),
+    Rule(_LEVEL, 0.7, SCORE),
+    # News
+    Rule(_NEW, 0.3, EXPLORE),
+    Rule(_NEW, 0.1, SCORE),
 )
 # Worth nothing whatever else the caption tells.
-HARM = r"\byou (die|died|starve|starved|drown|drowned|faint|choke|burn)\b|\bkilled by\b|\byou turn to stone\b"
+HARM = r"\bdied$|\byou (die|starve|drown|faint|choke|burn)\b|\bkilled by\b|\byou turn to stone\b"
 
 
 @dataclass

@@ -7,9 +7,9 @@ import pytest
 from reward_designers.intrinsic import Lexicon, Rule
 from reward_designers.intrinsic.lexicon import RULES
 
-KEYROOM = "Pick up the key, unlock the door and go down the stairs."
-GOLD = "Collect as much gold as you can."
-FOOD = "Find something and eat it."
+KEYROOM = "Pick up the key, unlock the door of the small room with it, and step on the staircase down behind it."
+GOLD = "Collect as much gold as possible."
+FOOD = "Eat as much as possible."
 
 
 def values(goal: str, *captions: str) -> list[float | None]:
@@ -17,28 +17,37 @@ def values(goal: str, *captions: str) -> list[float | None]:
 
 
 def test_steps_of_the_goal_are_worth_more_than_signs_of_them_and_those_more_than_nothing() -> None:
-    key, seen, locked, opened, bump, silence = values(
+    """Captions as they come from KeyRoom."""
+    key, opened, stairs, seen, *nothing = values(
         KEYROOM,
-        "g - a key named The Master Key of Thievery.",
+        "g - a key named The Master Key of Thievery.; picked up a key named The Master Key of Thievery",
+        "The door resists! The door opens.; door opened; saw a staircase down",
+        "stepped on a staircase down",
         "You see here a key named The Master Key of Thievery.",
         "This door is locked.",
-        "The door opens.",
+        "saw a closed door",
+        "Never mind.",
         "It's a wall.",
         "",
     )
-    assert key == 1.0
-    assert 0 < seen < opened <= 1.0
-    assert locked == bump == silence == 0.0
+    assert key == stairs == 1.0
+    assert 0 < seen < 0.5 < opened
+    assert set(nothing) == {0.0}
 
 
 def test_the_goal_decides() -> None:
-    captions = ("$ - 12 gold pieces.", "This food ration is delicious!", "g - a key.")
+    captions = ("$ - 3 gold pieces.; gold rose by 3", "This orange is delicious!", "g - a key.")
     assert values(GOLD, *captions) == [1.0, 0.0, 0.0]
     assert values(FOOD, *captions) == [0.0, 1.0, 0.0]
 
 
+def test_a_thing_that_is_only_mentioned_is_worth_nothing() -> None:
+    mentioned = ("What do you want to eat? [fgi or ?*]", "You cannot eat that!", "picked up an orange potion")
+    assert set(values(FOOD, *mentioned)) == {0.0}
+
+
 def test_death_is_worth_nothing_whatever_else_happened() -> None:
-    assert values(GOLD, "$ - 12 gold pieces. You die...") == [0.0]
+    assert values(GOLD, "gold rose by 3; HP fell by 12; died") == [0.0]
 
 
 def test_the_largest_value_counts_and_can_be_explained() -> None:

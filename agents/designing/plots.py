@@ -24,6 +24,10 @@ RED = "#d9541e"
 NAMES = {"best": "best program", "env": "the environment's own reward", "zero": "no reward at all"}
 NODE = 0.155
 """Radius of a program in the lineage, in inches."""
+ROW = 0.5
+"""From a program in the lineage to the next below it, in inches."""
+MAP = (WIDTH, 5.4)
+"""Size of the map, in inches."""
 
 
 def anchor(key: str) -> str:
@@ -76,10 +80,17 @@ def learning(results: Results, curves: Mapping[int, Mapping[str, Any]], label: s
 
 
 def training(results: Results, record: TrainingRecord) -> Plot:
-    """How the training of one program went: its components, means over seeds, beside its score."""
+    """How the training of one program went: its components, means over seeds, beside its score.
+
+    There may be many of these, so nothing is laid out by trying: that would take most of the time.
+    """
     with style():
-        canvas = new_figure(WIDTH, 2.1, layout="constrained")
-        left, right = canvas.subplots(1, 2)
+        width, height = WIDTH, 1.95
+        canvas = new_figure(width, height)
+        places = ((0.55, 3.0), (6.2, 3.7))
+        left, right = (
+            canvas.add_axes((x / width, 0.28 / height, across / width, 1.36 / height)) for x, across in places
+        )
         for i, name in enumerate(record.names):
             mean = _mean([_values(run.components[name]) for run in record.runs])
             left.plot(record.steps, mean, color=_color(i), lw=1.7, ls="-" if i < len(COLORS) else "--")
@@ -102,7 +113,7 @@ def scores(results: Results) -> Plot:
     with style():
         canvas = new_figure(WIDTH, 4.6, layout="constrained")
         upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(6, 1))
-        best_so_far: list[tuple[float, float]] = []
+        best_so_far: list[float] = []
         for x, number in enumerate(rounds):
             new = results.history.new(number)
             scored = sorted((c for c in new if c.values is not None), key=lambda c: (c.steps, c.mean or 0))
@@ -127,9 +138,9 @@ def scores(results: Results) -> Plot:
                 points += values
                 seen.setdefault(what, (marks[what], color))
             whole = [c.mean for c in scored if c.mean is not None and c.steps == results.rungs[-1].steps]
-            if whole:
-                top = max([*(y for _, y in best_so_far[-1:]), *whole])
-                best_so_far.append((x, top))
+            top = max([*whole, *best_so_far[-1:]], default=None)
+            if top is not None:
+                best_so_far.append(top)
             missing = sorted((c for c in new if c.values is None), key=lambda c: results.what(c))
             for place, candidate in zip(_spread(len(missing)), missing, strict=True):
                 what, part = results.what(candidate), f"none-{results.number[candidate.key]}"
@@ -138,8 +149,9 @@ def scores(results: Results) -> Plot:
                 mark.set_url(GOTO + anchor(candidate.key))
                 tips[part] = tip(results, candidate)
                 seen.setdefault(what, (marks.get(what, "."), color))
-        if len(best_so_far) > 1:
-            upper.step(*zip(*best_so_far, strict=True), where="post", color=COLORS[0], lw=1, alpha=0.5)
+        if best_so_far:
+            edges = len(rounds) - np.arange(len(best_so_far), -1, -1) - 0.5
+            upper.stairs(best_so_far, edges, baseline=None, color=COLORS[0], lw=1, alpha=0.6)
         for name in ("env", "zero"):
             found, values = results.final_scores(name)
             if found is not None:
@@ -173,9 +185,9 @@ def lineage(results: Results) -> Plot:
 
     places = arrange(results.candidates, results.rounds)
     columns, rows = len(results.rounds), 1 + max(y for _, y in places.values())
-    across = min(1.5, (WIDTH - 0.5) / max(columns, 1))
-    labelled = across >= 0.82
-    width, height = max(3.2, 0.5 + across * columns), 0.75 + 0.4 * rows
+    across = min(2.0, (WIDTH - 0.5) / max(columns, 1))
+    labelled = across >= 0.5
+    width, height = max(3.2, 0.5 + across * columns), 0.62 + ROW * rows
     line = set(_line(results))
     tips: dict[str, str] = {}
     with style():
@@ -186,7 +198,7 @@ def lineage(results: Results) -> Plot:
 
         def spot(key: str) -> tuple[float, float]:
             x, y = places[key]
-            return 0.4 + across * x, 0.62 + 0.4 * y
+            return 0.4 + across * x, 0.55 + ROW * y
 
         for column, round in enumerate(results.rounds):
             name = f"round {round + 1}" if across >= 0.7 else str(round + 1)
@@ -222,58 +234,75 @@ def lineage(results: Results) -> Plot:
             if labelled:
                 text = "" if candidate.mean is None else f"{candidate.mean:.3g}"
                 text = {"failed": "failed", "rejected": "rejected"}.get(what, text)
-                axes.text(x + NODE + 0.05, y, text, va="center_baseline", fontsize=8, alpha=0.85, zorder=4)
+                axes.text(x, y + NODE + 0.09, text, ha="center", va="center", fontsize=7.5, alpha=0.85, zorder=4)
             tips[part] = tip(results, candidate)
     return Plot(canvas, "Lineage of all programs", tips)
 
 
 def plane(results: Results, found: Plane) -> Plot:
-    """Programs as points: near ones reward the same. Color and size are scores."""
+    """Programs as points: near ones reward the same. Color and size are scores; those that repeat one are rings."""
     tips: dict[str, str] = {}
-    labelled: list[np.ndarray] = []
+    twins: dict[str, list[str]] = {}
+    for key, (other, _) in results.twins.items():
+        twins.setdefault(other, []).append(key)
+    low, size = found.places.min(0), np.maximum(np.ptp(found.places, axis=0), 1e-9)
+    scale = float(np.min((np.array(MAP) - (1.6, 1.2)) / size))
+    places = (found.places - low - size / 2) * scale + np.array(MAP) / 2
     with style():
-        canvas = new_figure(7.6, 5.2, layout="constrained")
-        axes = canvas.add_subplot()
-        axes.set_aspect("equal", adjustable="datalim")
+        canvas = new_figure(*MAP)
+        axes = canvas.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, MAP[0]), ylim=(0, MAP[1]), xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
         order = sorted(range(len(found.names)), key=lambda i: _rank(results, found.names[i]))
-        size = float(np.ptp(found.places, axis=0).max()) or 1.0
+        taken: list[tuple[float, float, float, float]] = []
         for i in order:
-            name, (x, y) = found.names[i], found.places[i]
+            name, (x, y) = found.names[i], places[i]
             if name == OWN:
                 axes.plot(x, y, "*", color=INK, ms=15, gid="map-own", zorder=6)
-                axes.annotate(
-                    "environment's\nown reward", (x, y), xytext=(9, 0), textcoords="offset points", fontsize=9,
-                    va="center", zorder=7,
-                )  # fmt: skip
                 tips["map-own"] = "the environment's own reward"
+                taken.append((x - 0.11, y - 0.11, x + 0.11, y + 0.11))
                 continue
             candidate = results.history[name]
-            fill, what = score_color(results, candidate), results.what(candidate)
+            fill, what, share = score_color(results, candidate), results.what(candidate), _share(results, candidate)
             part = f"map-{results.number[name]}"
-            share = _share(results, candidate)
             ms = 7.0 if share is None else 7.0 + 8.0 * share
-            twin = what == "twin"
             (mark,) = axes.plot(
-                x, y, "o", ms=ms + (5 if twin else 0), mfc="none" if twin or fill is None else fill,
-                mec=COLORS[0] if what == "best" else RED if what == "failed" else INK, gid=part,
-                mew=2.4 if what == "best" else 0.8, alpha=0.9, zorder=5 if what == "best" else 3,
+                x, y, "o", ms=ms, mfc=fill or "none", alpha=0.9, zorder=5 if what == "best" else 3, gid=part,
+                mec={"best": COLORS[0], "failed": RED}.get(what, INK), mew=2.4 if what == "best" else 0.8,
             )  # fmt: skip
             mark.set_url(GOTO + anchor(name))
             tips[part] = tip(results, candidate)
+            taken.append((x - ms / 144, y - ms / 144, x + ms / 144, y + ms / 144))
+            for ring, key in enumerate(twins.get(name, []), 1):
+                part = f"map-{results.number[key]}"
+                (mark,) = axes.plot(x, y, "o", ms=ms + 5 * ring, mfc="none", mec=INK, mew=0.8, gid=part, zorder=2)
+                mark.set_url(GOTO + anchor(key))
+                tips[part] = tip(results, results.history[key])
         for i in reversed(order):
-            if found.names[i] == OWN:
-                continue
-            if all(np.abs(found.places[i] - other).max() > 0.035 * size for other in labelled):
-                labelled.append(found.places[i])
-                axes.annotate(
-                    str(results.number[found.names[i]]), found.places[i], xytext=(0, 8), textcoords="offset points",
-                    ha="center", va="bottom", fontsize=8.5, zorder=7,
-                )  # fmt: skip
-        axes.set(xticks=[], yticks=[])
-        axes.margins(0.12)
-        axes.spines[:].set_visible(False)
-        _ruler(axes, size)
+            name = found.names[i]
+            own = name == OWN
+            _label(axes, "environment's own reward" if own else str(results.number[name]), places[i], taken, always=own)
+        _ruler(axes, scale)
     return Plot(canvas, "Map of programs by EPIC distance", tips)
+
+
+def _label(
+    axes: Axes, text: str, place: np.ndarray, taken: list[tuple[float, float, float, float]], *, always: bool
+) -> None:
+    """A name above, below or beside a point, where it covers nothing; none if there is no such place."""
+    half, high = 0.034 * len(text) + 0.03, 0.075
+    x, y = place
+    spots = [(x, y + 0.2), (x, y - 0.2), (x + 0.13 + half, y), (x - 0.13 - half, y)]
+    boxes = [(a - half, b - high, a + half, b + high) for a, b in spots]
+    free = [k for k, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken)]
+    if free or always:
+        k = free[0] if free else 0
+        taken.append(boxes[k])
+        axes.text(*spots[k], text, ha="center", va="center", fontsize=8.5, zorder=7)
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def color_scale(results: Results) -> list[tuple[str, str]]:
@@ -304,9 +333,7 @@ def arrange(candidates: Sequence[Candidate], rounds: Sequence[int]) -> dict[str,
     places: dict[str, tuple[int, float]] = {}
     for x, column in enumerate(columns):
         middle = (most - 1) / 2
-        wished = [
-            float(np.mean([places[p][1] for p in c.origin.parents[:1]])) if c.origin.parents else middle for c in column
-        ]
+        wished = [next((places[p][1] for p in c.origin.parents if p in places), middle) for c in column]
         order = sorted(range(len(column)), key=lambda i: wished[i])
         rows = _apart([wished[i] for i in order], most)
         places |= {column[i].key: (x, row) for i, row in zip(order, rows, strict=True)}
@@ -462,14 +489,11 @@ def _legend(canvas: Any, entries: Sequence[tuple[str, str, str]]) -> None:
     )  # fmt: skip
 
 
-def _ruler(axes: Axes, size: float) -> None:
+def _ruler(axes: Axes, scale: float) -> None:
     """A line of a round length, with the distance that it stands for."""
-    length = next((step for step in (0.5, 0.2, 0.1, 0.05, 0.02, 0.01) if step <= 0.5 * size), 0.005)
-    low_x, low_y = axes.get_xlim()[0], axes.get_ylim()[0]
-    axes.plot([low_x, low_x + length], [low_y] * 2, color=INK, lw=2, solid_capstyle="butt")
-    axes.annotate(
-        f"distance {length:g}", (low_x, low_y), xytext=(0, 4), textcoords="offset points", fontsize=9, va="bottom"
-    )
+    length = next((step for step in (0.5, 0.2, 0.1, 0.05, 0.02, 0.01) if step * scale <= 2.5), 0.005)
+    axes.plot([0.15, 0.15 + length * scale], [0.15, 0.15], color=INK, lw=2, solid_capstyle="butt")
+    axes.text(0.15, 0.22, f"distance {length:g}", fontsize=9, va="bottom")
 
 
 def _color(i: int) -> str:

@@ -28,6 +28,8 @@ from reward_designers.code.search import Candidate, Score, diagnose
 if TYPE_CHECKING:
     from agents.designing.loop import Search
 
+NAMED = 6
+"""Programs that a sentence lists."""
 MAPPED = 3
 """Least programs that a map shows something of."""
 
@@ -148,7 +150,7 @@ def verdict(results: Results) -> list[tuple[str, str]]:
                 ("", f"Human-normalised score {value:.2f} (0: as good as no reward, 1: as the environment's own).")
             )
     if results.selection.tied:
-        several = ", ".join(str(results.number[key]) for key in results.selection.tied if key != best.key)
+        several = [str(results.number[key]) for key in results.selection.tied if key != best.key]
         if several:
             told.append(("warn", f"In the search it could not be told from {_programs(several)}."))
     return told
@@ -180,8 +182,10 @@ def _score(found: Score | None) -> str:
     return f"{found.mean:.3g} [{found.low:.3g} to {found.high:.3g}]"
 
 
-def _programs(text: str) -> str:
-    return f"programs {text}" if "," in text else f"program {text}"
+def _programs(numbers: Sequence[str]) -> str:
+    shown = ", ".join(numbers[:NAMED])
+    more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    return f"program{'s' if len(numbers) > 1 else ''} {shown}{more}"
 
 
 def _figures(results: Results) -> dict[str, Plot]:
@@ -219,7 +223,7 @@ def _trainings(results: Results, drawn: dict[str, str]) -> dict[str, str]:
 def _plane(results: Results) -> Plane | None:
     """The map; None where there is nothing to be seen."""
     names, values = matrix(results.journal.all("distance"))
-    known = {OWN, *results.number}
+    known = {OWN, *results.number} - set(results.twins)  # those are drawn where the other one is
     rows = [i for i, name in enumerate(names) if name in known]
     if len(rows) < MAPPED:
         return None

@@ -250,9 +250,12 @@ class Results:
         return len(trained) * self.rungs[-1].steps * self.rungs[-1].seeds
 
     @property
-    def counts(self) -> Counter[str]:
-        """How many programs came to what."""
-        return Counter(map(self.what, self.candidates))
+    def counts(self) -> list[tuple[int, str]]:
+        """How many programs came to what, in words."""
+        found = Counter(map(self.what, self.candidates))
+        found["trained"] += found.pop("best", 0) + found.pop("tied", 0)
+        words = {"twin": "not trained, for they repeat others"}
+        return [(found[what], words.get(what, STATES[what])) for what in STATES if found[what]]
 
 
 def _passed(check: dict[str, Any] | None) -> bool:

@@ -152,12 +152,13 @@ def big(path: Path, programs: int, each: int, *options: str) -> Invented:
                 search.train(candidate, level * rng.random(), rung=0)
             else:
                 search.train(candidate, *(level + 0.1 * rng.normal(size=len(COMPONENTS))).tolist())
+        if trained and not search.history.notes:
+            search.history.note(Note("feedback", (trained[0].key,), "It hops too high."))
         search.end_round()
     best = max(
         (c for c in search.history.candidates.values() if search.results.rungs[-1].steps == c.steps and c.mean),
         key=lambda c: c.mean or 0,
     )
-    search.history.note(Note("feedback", (best.key,), "It hops too high.", None))
     scores = (best.mean or 0) + 0.03 * rng.normal(size=(3, 5))
     search.finish(best, best=scores[0].tolist(), env=(scores[1] + 0.1).tolist(), zero=(scores[2] - 0.4).tolist())
     return search

@@ -230,12 +230,18 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     aliases = algorithm_class(algo.name).policy_aliases
     if policy is not None and policy not in aliases:
         raise ValueError(unknown_name("policy", policy, aliases))
-    normalize_obs = bool(algo.normalize_obs) and not pictures and isinstance(space, gym.spaces.Box | gym.spaces.Dict)
+    glyphs = isinstance(space, gym.spaces.Dict) and "glyphs_crop" in space.spaces
+    normal = isinstance(space, gym.spaces.Box | gym.spaces.Dict) and not pictures and not glyphs
+    normalize_obs = bool(algo.normalize_obs) and normal
     env: VecEnv = venv
     if normalize_obs or algo.normalize_reward:
         gamma = {} if algo.gamma is None else {"gamma": algo.gamma}
         env = VecNormalize(venv, norm_obs=normalize_obs, norm_reward=bool(algo.normalize_reward), **gamma)
     arguments = _arguments(algo, env)
+    if glyphs:
+        from agents.features import NetHackFeatures
+
+        arguments.setdefault("policy_kwargs", {})["features_extractor_class"] = NetHackFeatures
     return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=_device(config, policy), **arguments)
 
 

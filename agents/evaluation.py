@@ -152,13 +152,14 @@ class Video:
 
 
 def picture(env: Any, size: int, preset: str) -> np.ndarray:
-    """How the environment looks now, ``(size, size, 3)`` uint8, by its task's camera."""
+    """How the environment looks now, by its task's camera: ``(size, size, 3)`` uint8, or of the size that suits it."""
     from envs import task_of
     from envs.rendering import frame_of
 
     task = task_of(env)
     camera = {"camera": task.camera} if task is not None and task.camera is not None else {}
-    return frame_of(env, height=size, width=size, preset=preset, **camera)  # type: ignore[arg-type]
+    height, width = env.metadata.get("picture_size", (size, size))  # text is not to be scaled
+    return frame_of(env, height=height, width=width, preset=preset, **camera)  # type: ignore[arg-type]
 
 
 def _captioned(frame: np.ndarray, text: str) -> np.ndarray:

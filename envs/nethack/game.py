@@ -28,6 +28,7 @@ from envs.nethack.rules import (
     read_by_rules,
     set_buffers,
 )
+from envs.nethack.terminal import SHAPE, Terminal
 from reward_designers.base import unknown_name
 
 OBSERVATIONS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
@@ -65,7 +66,7 @@ class NetHackGame(gym.Env):
         crop: Rows and columns of that part, odd.
         level: For NetHackStaircase: the staircase counts from this depth on.
         captions: The parts of captions, see `envs.nethack.captions`.
-        render_mode: ``ansi`` or None.
+        render_mode: ``rgb_array`` for pictures of the terminal, ``ansi`` for its text, or None.
         **options: For upstream's class.
 
     Attributes:
@@ -73,7 +74,7 @@ class NetHackGame(gym.Env):
         state_arrays: Readers of what rewards may read, see `envs.nethack.fields`.
     """
 
-    metadata = {"render_modes": ["ansi"], "render_fps": 8}  # noqa: RUF012
+    metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 8, "picture_size": SHAPE[:2]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -117,6 +118,7 @@ class NetHackGame(gym.Env):
             "map_text": functools.partial(Captions, parts=("view",)),
         }
         self._parts: list[bytes] = []
+        self._terminal = Terminal()
         self._deepest = np.zeros((), np.int64)
         self._solved = np.zeros((), bool)
         self._over = True
@@ -165,6 +167,7 @@ class NetHackGame(gym.Env):
         finally:
             random.setstate(before)
         self._over = False
+        self._terminal.begin()
         self._parts.clear()
         self.bottom_line[...] = self._arrays["blstats"]
         self._deepest[...] = self._line[AT["depth"]]
@@ -227,9 +230,11 @@ class NetHackGame(gym.Env):
         return " ".join(line for line in lines if line and not any(noise in line for noise in _NOISE))
 
     def render(self) -> Any:
-        """The terminal as text."""
+        """The terminal: a picture ``(400, 640, 3)`` uint8, or text."""
         if self.render_mode is None:
             return None
+        if self.render_mode == "rgb_array":
+            return self._terminal.draw(*(self._arrays[key] for key in _TERMINAL))
         return "\n".join(row.tobytes().decode("latin-1") for row in self._arrays["tty_chars"])
 
     def close(self) -> None:

@@ -34,7 +34,8 @@ def tuned(algo: str, env: str, settings: Settings = Settings.published) -> dict[
     if isinstance(entries, str):
         entries = table[entries]
     name = env.split("/")[-1].split("-v")[0]
-    return dict(entries.get(name, entries["default"]))
+    family = next((family for family in ("MiniHack", "NetHack") if name.startswith(family)), "default")
+    return dict(entries.get(name) or entries.get(family) or entries["default"])
 
 
 def resolve(config: TrainConfig) -> TrainConfig:

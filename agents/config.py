@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
+from envs.nethack import names as nethack
+
 
 class Render(Enum):
     """How frames are drawn: `envs.rendering` describes the presets."""
@@ -91,6 +93,8 @@ ENVS = (
     "Swimmer",
     "Walker2d",
 )
+ENV_CHOICES = {name: EnvConfig(name=name) for name in (*ENVS, *nethack.NAMES)}
+ENV_CHOICES |= {env_id: ENV_CHOICES[name] for name, env_id in zip(nethack.NAMES, nethack.TIME_LIMITS, strict=True)}
 
 
 @dataclass
@@ -384,7 +388,7 @@ def _by_name(*configs: Any) -> dict[str, Any]:
 TRAIN = Command(
     TrainConfig,
     {
-        "env": {name: EnvConfig(name=name) for name in ENVS},
+        "env": ENV_CHOICES,
         "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward()),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
     },
@@ -393,7 +397,7 @@ TRAIN = Command(
 EVALUATE = Command(EvaluateConfig, {}, {})
 COMPARE = Command(
     CompareConfig,
-    {"env": {name: EnvConfig(name=name) for name in ENVS}},
+    {"env": ENV_CHOICES},
     {"env": "Humanoid"},
     folder="output",
     root="comparisons",

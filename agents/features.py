@@ -75,7 +75,7 @@ class NetHackFeatures(BaseFeaturesExtractor):
 
 
 def scaled(numbers: Tensor) -> Tensor:
-    """The bottom line ``(n, 27)`` as ``(n, 30)`` of size about 1: logarithms, the place, and the share of hit points."""
+    """The bottom line ``(n, 27)`` as ``(n, 30)`` of size about 1: logarithms, the place, the share of hit points."""
     place = numbers[:, [AT["x"], AT["y"]]] / torch.tensor([79.0, 21.0], device=numbers.device)
     health = numbers[:, AT["hp"]] / numbers[:, AT["max_hp"]].clamp(min=1)
     return torch.cat([numbers.sign() * numbers.abs().log1p() / 4, place, health.unsqueeze(1)], 1)

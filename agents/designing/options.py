@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import ENVS, TRAIN, Command, EnvConfig, OpenAIModel, ReplayModel, Sandbox, Settings, option
+from agents.config import ENV_CHOICES, TRAIN, Command, EnvConfig, OpenAIModel, ReplayModel, Sandbox, Settings, option
 
 
 class Method(Enum):
@@ -138,7 +138,7 @@ DESIGNERS = {config.name: config for config in (Eureka(), Text2Reward(), Tree(),
 DESIGN = Command(
     DesignConfig,
     {
-        "env": {name: EnvConfig(name=name) for name in ENVS},
+        "env": ENV_CHOICES,
         "designer": DESIGNERS,
         "llm": {"openai": OpenAIModel(), "replay": ReplayModel()},
         "algo": {name: replace(algo, settings=Settings.small) for name, algo in TRAIN.groups["algo"].items()},

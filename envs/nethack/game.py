@@ -119,6 +119,8 @@ class NetHackGame(gym.Env):
         }
         self._parts: list[bytes] = []
         self._terminal = Terminal()
+        self._origin: tuple[int, int, dict[str, Any] | None] | None = None
+        self._actions: list[int] = []
         self._deepest = np.zeros((), np.int64)
         self._solved = np.zeros((), bool)
         self._over = True
@@ -147,16 +149,23 @@ class NetHackGame(gym.Env):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begin a new game; ``options["wizkit_items"]`` goes to NLE."""
         super().reset(seed=seed)
+        core, display = self.np_random.integers(2**31 - 1, size=2).tolist()
+        if levels := getattr(self.game, "_level_seeds", None):  # upstream's argument `seeds`
+            core = display = int(levels[self.np_random.integers(len(levels))])
+        self._begin(core, display, options)
+        return self._observe(), {}
+
+    def _begin(self, core: int, display: int, options: dict[str, Any] | None) -> None:
+        """Begin the game of these seeds."""
         self._bind()
-        game, pynethack = self.game, self._pynethack
+        self._origin = (core, display, options)
+        self._actions = []
+        game = self.game
         if game.savedir and not self._over:  # so that the recording ends as NLE's do
             game._quit_game(self._now, False)
-        core, display = self.np_random.integers(2**31 - 1, size=2).tolist()
-        pynethack.set_initial_seeds(core, display, False, None)
+        self._pynethack.set_initial_seeds(core, display, False, None)
         given: dict[str, Any] = {"options": options} if options else {}
         if getattr(game, "_level_seeds", None) is not None:
-            level_seed = game._level_seeds[self.np_random.integers(len(game._level_seeds))]
-            pynethack.set_initial_seeds(level_seed, level_seed, False, None)
             given["sample_seed"] = False
         if hasattr(game, "minigrid_env"):
             game.minigrid_env.reset(seed=core)
@@ -170,18 +179,18 @@ class NetHackGame(gym.Env):
         self._terminal.begin()
         self._parts.clear()
         self.bottom_line[...] = self._arrays["blstats"]
-        self._deepest[...] = self._line[AT["depth"]]
+        self._deepest[...] = self._line[_DEPTH]
         self._solved[...] = False
         self._follow_map()
         for follower in self._followers.values():
             follower.begin()
-        return self._observe(), {}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
         """Make one move; truncated only if NetHackChallenge's clock has stood still for too long."""
         if self._over:
             raise RuntimeError("the game is over: reset the environment before the next step")
         game, now = self.game, self._now
+        self._actions.append(int(action))
         for latest, kept in self._kept:
             np.copyto(kept, latest)
         if self._parts:
@@ -240,6 +249,20 @@ class NetHackGame(gym.Env):
     def close(self) -> None:
         """End the game and remove its temporary files."""
         self.game.close()
+
+    # Saving: a game is its seeds and its moves
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to play the game again up to here."""
+        return {"random": self._np_random, "origin": self._origin, "actions": list(self._actions)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned, in an environment made with the same arguments."""
+        self._np_random = state["random"]
+        if state["origin"] is not None:
+            self._begin(*state["origin"])
+            for action in state["actions"]:
+                self.step(action)
 
     # What is written and read
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reward_designers.base import unknown_name
+
 _BY_TIME_LIMIT = {
     40: (
         "MultiRoom-N2 MultiRoom-N2-Locked MultiRoom-N2-Lava MultiRoom-N2-Monster MultiRoom-N2-Extreme "
@@ -79,6 +81,12 @@ _BY_NAME = dict(zip(NAMES, TIME_LIMITS, strict=True))
 def is_nethack(name: str) -> bool:
     """Whether a name looks like one of NetHack's or MiniHack's, whether or not it exists."""
     return name.lower().startswith(("nethack", "minihack"))
+
+
+def unknown(name: str) -> str:
+    """Message for a name that looks like one of theirs, but is none."""
+    near = unknown_name("NetHack or MiniHack environment", name, NAMES).partition(" Available:")[0]
+    return f"{near} There are {len(NAMES)}; docs/nethack.md lists them."
 
 
 def upstream_id(name: str) -> str | None:

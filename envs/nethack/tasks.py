@@ -14,10 +14,10 @@ import gymnasium as gym
 import numpy as np
 
 from envs.nethack.fields import FIELDS
-from envs.nethack.names import NAMES, TIME_LIMITS, is_nethack, upstream_id
+from envs.nethack.names import NAMES, TIME_LIMITS, is_nethack, unknown, upstream_id
 from envs.nethack.rewards import Gained, Sparse
 from envs.task import Task
-from reward_designers.base import FunctionReward, RewardFn, unknown_name
+from reward_designers.base import FunctionReward, RewardFn
 
 
 def solved(next_solved: np.ndarray) -> np.ndarray:
@@ -152,8 +152,7 @@ def tasks_of(name: str) -> dict[str, Task]:
     env_id = upstream_id(name)
     if env_id is None:
         if is_nethack(name):
-            near = unknown_name("NetHack or MiniHack environment", name, NAMES).partition(" Available:")[0]
-            raise ValueError(f"{near} There are {len(NAMES)}; docs/nethack.md lists them.")
+            raise ValueError(unknown(name))
         return {}
     return _tasks(env_id)
 

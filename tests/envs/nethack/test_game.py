@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import random
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -16,12 +18,15 @@ from gymnasium.utils.env_checker import check_env
 pytest.importorskip("minihack", reason="needs the extra 'nethack'")
 
 import envs
+from agents.capture import capture_layer, restore_layer
+from envs.nethack import terminal as terminal_module
 from envs.nethack.crop import COLUMNS, ROWS, Crop
 from envs.nethack.fields import AT, BOTTOM_LINE
 from envs.nethack.game import NetHackGame
 from envs.nethack.names import NAMES, TIME_LIMITS
 from envs.nethack.rules import nethack
 from envs.nethack.tasks import LISTED
+from tests.envs.nethack.players import solve_keyroom
 
 DIFFERENT = (
     "MiniHack-KeyRoom-S5",
@@ -276,4 +281,67 @@ def test_arrays_that_are_asked_for_late_are_filled_from_the_next_reset() -> None
     assert not strings.any()
     env.reset(seed=0)
     assert strings[0].tobytes().rstrip(b"\0")
+    env.close()
+
+
+@pytest.mark.parametrize("name", ["MiniHack-KeyRoom-S5", "NetHackScore", "MiniHack-Sokoban4a"])
+def test_a_game_goes_on_from_its_saved_state(name: str) -> None:
+    def play(env: NetHackGame, steps: int) -> list[bytes]:
+        seen = []
+        for action in rng.integers(env.action_space.n, size=steps).tolist():
+            obs, reward, terminated, *_ = env.step(action)
+            seen.append(b"".join(obs[key].tobytes() for key in obs) + f"{reward} {env.follow('explored')}".encode())
+            if terminated:
+                env.reset()
+        return seen
+
+    one, other = envs.make(name).unwrapped, envs.make(name).unwrapped
+    for env in (one, other):
+        env.follow("explored")
+    rng = np.random.default_rng(0)
+    one.reset(seed=3)
+    one.reset()
+    play(one, 60)
+    arrays: dict[str, np.ndarray] = {}
+    restore_layer(other, capture_layer(one, arrays), arrays)
+    rng = np.random.default_rng(1)
+    after = play(one, 60)
+    rng = np.random.default_rng(1)
+    assert play(other, 60) == after
+    assert one.reset()[0]["blstats"].tobytes() == other.reset()[0]["blstats"].tobytes()
+    one.close()
+    other.close()
+
+
+def test_recordings_are_kept_if_wanted(tmp_path: Path) -> None:
+    env = envs.make("MiniHack-Room-5x5", savedir=str(tmp_path / "games"), save_ttyrec_every=1)
+    for seed in range(2):
+        env.reset(seed=seed)
+        env.step(0)
+    env.close()
+    recorded = sorted((tmp_path / "games").glob("*.ttyrec*.bz2"))
+    assert len(recorded) == 2
+    assert all(bz2.decompress(path.read_bytes()) for path in recorded)
+
+
+def test_pictures_show_the_terminal() -> None:
+    env = envs.make("MiniHack-KeyRoom-S5", render_mode="rgb_array").unwrapped
+    env.reset(seed=1)
+    picture = env.render()
+    assert picture.shape == (*env.metadata["picture_size"], 3)
+    assert picture.dtype == np.uint8
+    terminal, colors = env.array("tty_chars"), env.array("tty_colors")
+    line = picture[terminal_module.BAND : terminal_module.BAND + 16]
+    for column in (0, 6, 79):  # the message line, character by character
+        cell = line[:, 8 * column : 8 * column + 8]
+        wanted = terminal_module.characters(1)[terminal[0, column]]
+        assert ((cell > 60) == (wanted[..., None] * np.array([190] * 3) > 60)).all() or colors[0, column] not in (7, 15)
+    assert (picture[: terminal_module.BAND] == 0).all()
+    for action in solve_keyroom(env):
+        before = picture
+        env.step(action)
+        picture = env.render()
+        assert (picture != before).any()
+    yellow = (picture[..., 0] > 150) & (picture[..., 2] < 90)
+    assert yellow.any()  # the door
     env.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from agents.config import CodeReward, Schedule, Settings, TrainConfig, VLMReward, options
+from agents.config import CodeReward, IntrinsicReward, Schedule, Settings, TrainConfig, VLMReward, options
 
 if TYPE_CHECKING:
     import gymnasium as gym
     import numpy as np
+    from gymnasium.envs.registration import EnvSpec
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from agents.sb3 import VecReplaceReward
@@ -58,12 +60,17 @@ def resolve(config: TrainConfig) -> TrainConfig:
             num_envs = max(1, min(MAX_ENVS, rollout // MIN_STEPS))
     if "n_steps" in open_ended:
         algo.n_steps = max(2, -(-rollout // num_envs))
+    reward = config.reward
+    if isinstance(reward, IntrinsicReward):
+        from agents.intrinsic import resolved
+
+        reward = resolved(config, task)
     total = config.total_timesteps or values["total_timesteps"]
     return replace(
         config,
         env=replace(config.env, name=None if config.env.id else config.env.name),
         task=task.name if task is not None else None,
-        reward=with_gamma(with_prompts(config.reward, task), algo.gamma),
+        reward=with_gamma(with_prompts(reward, task), algo.gamma),
         algo=algo,
         num_envs=num_envs,
         total_timesteps=total,
@@ -106,11 +113,24 @@ def find_task(name: str, task: str | None) -> Task | None:
 
 def _eval_every(config: TrainConfig, task: Task | None, total: int) -> int:
     """A twentieth of the run; less often if evaluation would play more than half as many steps as training."""
-    import gymnasium as gym
-
-    longest = task.max_episode_steps if task is not None else gym.spec(config.env.id or "").max_episode_steps
+    longest = task.max_episode_steps if task is not None else spec(config.env.id or "").max_episode_steps
     longest = config.env.kwargs.get("max_episode_steps", longest) or 1000
     return min(total, max(1, total // 20, 2 * longest * config.eval_episodes))
+
+
+def spec(env_id: str) -> EnvSpec:
+    """What Gymnasium knows about an id; that of a module, as in ``my_package:MyEnv-v0``, is registered by importing it.
+
+    Raises:
+        gymnasium.error.Error: There is no such id.
+        ImportError: Or no such module.
+    """
+    import gymnasium as gym
+
+    module, _, name = env_id.rpartition(":")
+    if module:
+        importlib.import_module(module)
+    return gym.spec(name)
 
 
 def make_env(config: TrainConfig) -> gym.Env:
@@ -176,6 +196,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
 
     if node.name == "code":
         return make_program(config, run_dir)
+    if node.name == "intrinsic":
+        from agents.intrinsic import make_intrinsic
+
+        return make_intrinsic(config)
 
     from reward_designers.vlm import reward as vlm
 

@@ -147,11 +147,12 @@ class Display:
     Args:
         total: Steps of the whole run.
         start: Steps done already.
+        note: What else there is to tell, asked when numbers are shown; empty if nothing.
         seconds: Between lines where there is no terminal.
     """
 
-    def __init__(self, total: int, start: int = 0, seconds: float = 30.0):
-        self._total, self._start, self._seconds = total, start, seconds
+    def __init__(self, total: int, start: int = 0, note: Callable[[], str] = str, seconds: float = 30.0):
+        self._total, self._start, self._note, self._seconds = total, start, note, seconds
         self._values: dict[str, str] = {}
         self._began = self._printed = time.monotonic()
         self._bar = None
@@ -167,7 +168,8 @@ class Display:
         names = {"reward": "rollout/ep_rew_mean", "fitness": "rollout/fitness", "evaluated": "eval/fitness"}
         self._values |= {short: f"{values[name]:.3g}" for short, name in names.items() if name in values}
         if self._bar is not None:
-            self._bar.set_postfix(self._values, refresh=False)
+            shown = ", ".join(f"{name}={value}" for name, value in self._values.items())
+            self._bar.set_postfix_str(" · ".join(filter(None, (shown, self._note()))), refresh=False)
 
     def update(self, steps: int) -> None:
         """Count steps."""
@@ -178,6 +180,8 @@ class Display:
             rate = (steps - self._start) / max(now - self._began, 1e-9)
             left = time.strftime("%H:%M:%S", time.gmtime(max(self._total - steps, 0) / rate)) if rate > 0 else "?"
             shown = "".join(f", {name} {value}" for name, value in self._values.items())
+            note = self._note()
+            shown += f" ({note})" if note else ""
             print(f"{steps:,}/{self._total:,} steps, {rate:,.0f} fps{shown}, {left} left", file=sys.stderr, flush=True)
 
     def close(self) -> None:

@@ -149,6 +149,7 @@ class OpenAIModel:
     extra: dict[str, Any] = option({}, "further fields of each request, as in llm.extra.reasoning_effort=low")
     max_usd: float | None = option(None, "stop before the run has cost this many US dollars", least=0)
     max_tokens: int | None = option(None, "stop before the run has taken this many tokens", least=0)
+    max_calls: int | None = option(None, "stop before the run has made more calls than this", least=0)
     price: list[float] | None = option(
         None, "[prompt,completion] in US dollars per million tokens; default: the shipped table's"
     )
@@ -180,6 +181,62 @@ class CodeReward:
     gamma: float | None = option(None, "discount of that shaping; default: the algorithm's", least=0, most=1)
     seconds: float = option(10.0, "a call that takes longer ends the run", least=0.01)
     sandbox: Sandbox = option(Sandbox.available, "available, required (all its layers), or none: run it unprotected")
+
+
+class CaptionModel(Enum):
+    """How numbers for captions come from what was said about some: `reward_designers.intrinsic` describes them."""
+
+    retrieval = "retrieval"
+    classification = "classification"
+    ranking = "ranking"
+
+
+class Judge(Enum):
+    """Who says which captions help: `reward_designers.intrinsic` describes them."""
+
+    lexicon = "lexicon"
+    llm = "llm"
+    person = "person"
+
+
+class Order(Enum):
+    """Which captions are judged first."""
+
+    priority = "priority"
+    fifo = "fifo"
+    newest = "newest"
+
+
+@dataclass
+class IntrinsicReward:
+    """The environment's reward, and one for captions that a judge finds helpful (ONI, arXiv 2410.23022)."""
+
+    name: str = "intrinsic"
+    judge: Judge | None = option(
+        None, "lexicon (rules that ship with the kit), llm (see llm=), or person; default: llm if given, else lexicon"
+    )
+    goal: str | None = option(None, "what captions are judged by; default: the task's text", text=True)
+    model: CaptionModel = option(
+        CaptionModel.retrieval, "from judgements to a reward: retrieval, classification or ranking"
+    )
+    threshold: float | None = option(None, "the model's, below which nothing is paid; default: 0.5")
+    coefficient: float = option(0.5, "what the judge's reward counts", least=0)
+    extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    beta: float = option(3.0, "the N-th time in an episode, a caption pays 1 / N^beta", least=0)
+    cap: int = option(10, "a caption pays at most so often in an episode", least=1)
+    caption: str = option("caption", "state array of captions")
+    order: Order = option(Order.priority, "what is asked first: priority (frequent, new, uncertain), fifo or newest")
+    store: str | None = option(
+        None, "SQLite file of answers that cost something; runs may share it; default: in the run's folder", text=True
+    )
+    sync: bool = option(False, "wait for every answer, so that runs repeat exactly")
+
+
+@dataclass
+class NoModel:
+    """No language model is asked."""
+
+    name: str = "none"
 
 
 @dataclass
@@ -271,6 +328,7 @@ class TrainConfig:
     task: str | None = option(None, "what is wanted in it, such as kneeling; default: the environment's first task")
     reward: Any = MISSING
     algo: Any = MISSING
+    llm: Any = MISSING
     total_timesteps: int | None = option(
         None, "environment steps, all environments together; default: the tuned value", least=1
     )
@@ -389,10 +447,11 @@ TRAIN = Command(
     TrainConfig,
     {
         "env": ENV_CHOICES,
-        "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward()),
+        "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), IntrinsicReward()),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
+        "llm": _by_name(NoModel(), OpenAIModel(), ReplayModel()),
     },
-    {"env": "Humanoid", "reward": "env", "algo": "ppo"},
+    {"env": "Humanoid", "reward": "env", "algo": "ppo", "llm": "none"},
 )
 EVALUATE = Command(EvaluateConfig, {}, {})
 COMPARE = Command(

@@ -127,7 +127,8 @@ class RunDir:
             node: Any = OmegaConf.load(path)
             config = OmegaConf.structured(TrainConfig)
             parts: dict[str, type] = {"env": EnvConfig}
-            for group in ("reward", "algo"):
+            node.setdefault("llm", {"name": "none"})  # not in runs of earlier versions
+            for group in ("reward", "algo", "llm"):
                 choices = TRAIN.groups[group]
                 if "_target_" not in node[group]:
                     parts[group] = type(choices[node[group].name])

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.build import find_task, make_env, make_model, make_reward, make_venv, resolve
+from agents.build import find_task, make_env, make_model, make_reward, make_venv, resolve, spec
 from agents.cli import UsageError
 from agents.config import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agents.sb3 import VecReplaceReward
     from envs.task import Task
     from reward_designers.base import RewardFn
+    from reward_designers.intrinsic import Annotation
 
 MAX_EVAL_ENVS = 16
 EVAL_SEED = 1_000_000
@@ -137,7 +138,7 @@ class Session:
         progress = ProgressFile(run.progress, until=start if latest else -1)
         self.best = best_score(progress.rows, self.judge)
         self._open_logs(progress, start if latest else None)
-        display, stop = Display(total, start), StopRequest()
+        display, stop = Display(total, start, self._note), StopRequest()
         checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
         between = BetweenUpdates(
             self.venv,
@@ -169,6 +170,8 @@ class Session:
         finally:
             display.close()
             self.model.logger.close()
+            if self.annotation is not None:
+                self.annotation.close()
         self._finish(state, failure, at_fault, max(between.timesteps, start))
         if failure:
             cli.fail(f"{failure}\nwhat was trained until step {between.timesteps:,} is kept in {run.path}", code=1)
@@ -182,6 +185,7 @@ class Session:
 
         from agents.callbacks import quiet_warnings
         from agents.evaluation import picture
+        from agents.intrinsic import intrinsic_part, teach
         from envs import task_of
         from envs.gl import ensure_gl
 
@@ -192,6 +196,9 @@ class Session:
         if config.wandb and importlib.util.find_spec("wandb") is None:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
+        self.annotation: Annotation | None = None
+        if (taught := intrinsic_part(self.reward)) is not None and config.reward.name == "intrinsic":
+            self.annotation = teach(taught, config, run.path)
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)
@@ -208,6 +215,10 @@ class Session:
         self.eval_venv = make_venv(
             config, min(config.eval_episodes, MAX_EVAL_ENVS), self.reward if self.scores_reward else None
         )
+
+    def _note(self) -> str:
+        """What else a person wants to see beside the progress."""
+        return "" if self.annotation is None else str(self.annotation.status())
 
     def _open_logs(self, progress: ProgressFile, resumed_at: int | None) -> None:
         from dataclasses import asdict
@@ -245,6 +256,8 @@ class Session:
             reward += f" by {config.reward.model}: {' | '.join(goals)}"
         elif reward in ("custom", "code"):
             reward += f" {config.reward.path}"
+        elif reward == "intrinsic":
+            reward += f": {config.reward.model.name}, judged by {config.reward.judge.name}: {config.reward.goal}"
         if reward.startswith("code "):
             program: Any = getattr(self.reward, "phi", self.reward)  # within the shaping of a potential
             reward += f"\n{program.protection or 'no sandbox: the program can do all that you can'}"
@@ -303,12 +316,13 @@ def explained() -> Iterator[None]:
     from agents.checkpoint_files import CheckpointError
     from envs.gl import GLError
     from reward_designers.base import RewardError
+    from reward_designers.llm import LLMError
 
     try:
         yield
     except RewardError as error:
         raise UsageError(located(error)) from error
-    except (ValueError, ImportError, OSError, CheckpointError, GLError) as error:
+    except (ValueError, ImportError, OSError, CheckpointError, GLError, LLMError) as error:
         raise UsageError(str(error)) from error
 
 
@@ -357,7 +371,7 @@ def check_env(config: TrainConfig) -> None:
             assert config.env.name is not None
             envs.find_task(config.env.name, config.task)
         else:
-            gym.spec(config.env.id)
+            spec(config.env.id)
             find_task(config.env.id, config.task)
     except (ValueError, ImportError, gym.error.Error) as error:
         raise UsageError(str(error)) from error

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from agents.build import make_model, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
-from agents.config import CodeReward, CompareConfig, CustomReward, EnvReward, TrainConfig, VLMReward, ZeroReward
+from agents.config import (
+    CodeReward,
+    CompareConfig,
+    CustomReward,
+    EnvReward,
+    NoModel,
+    TrainConfig,
+    VLMReward,
+    ZeroReward,
+)
 from agents.runs import RunDir
 from reward_designers.base import unknown_name
 
@@ -131,6 +140,7 @@ def world_config(config: CompareConfig) -> TrainConfig:
         env=config.env,
         task=config.task,
         reward=EnvReward(),
+        llm=NoModel(),
         device=config.device,
         render=config.render,
         texture=config.texture,

@@ -157,6 +157,6 @@ def _remember(search: Search, trainings: Sequence[Training], cache: Path) -> Non
 
 def _identity(training: Training) -> str:
     """Names everything that a baseline's score depends on."""
-    config = {key: value for key, value in asdict(training.config).items() if key != "run_dir"}
+    config = {key: value for key, value in asdict(training.config).items() if key not in ("run_dir", "llm")}
     about = {"config": config, "episodes": training.episodes, "heldout": training.heldout, "versions": versions()}
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:20]

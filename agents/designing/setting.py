@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.build import SB3_GAMMA, find_task, make_env, resolve, tuned
 from agents.cli import UsageError
-from agents.config import EnvReward, TrainConfig
+from agents.config import EnvReward, NoModel, TrainConfig
 from agents.designing.options import DesignConfig
 from reward_designers.base import RewardFn, Transition
 from reward_designers.code.search import Secrets, WorldDescription, describe
@@ -75,6 +75,7 @@ def train_config(config: DesignConfig, task: Task | None, steps: int) -> TrainCo
             task=None if task is None else task.name,
             reward=EnvReward(),
             algo=config.algo,
+            llm=NoModel(),
             total_timesteps=steps,
             num_envs=config.num_envs,
             device="cpu",

@@ -36,6 +36,7 @@ def connect(options: Mapping[str, Any], store: str | os.PathLike[str], *, seed: 
     if name != "openai":
         raise ValueError(unknown_name("llm", name, ("openai", "replay")))
     price = options.pop("price")
-    budget = Budget(options.pop("max_usd"), options.pop("max_tokens"), None if price is None else tuple(price))
+    limits = {name: options.pop(name) for name in ("max_usd", "max_tokens", "max_calls")}
+    budget = Budget(price=None if price is None else tuple(price), **limits)
     sampling = Sampling(options.pop("max_completion_tokens"), options.pop("temperature"), seed, options.pop("extra"))
     return OpenAILLM(options.pop("model"), store=store, sampling=sampling, budget=budget, **options)

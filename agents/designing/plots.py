@@ -152,14 +152,16 @@ def scores(results: Results) -> Plot:
         if best_so_far:
             edges = len(rounds) - np.arange(len(best_so_far), -1, -1) - 0.5
             upper.stairs(best_so_far, edges, baseline=None, color=COLORS[0], lw=1, alpha=0.6)
-        for name in ("env", "zero"):
-            found, values = results.final_scores(name)
+        means = {name: found.mean for name in ("env", "zero") if (found := results.final_scores(name)[0]) is not None}
+        for name in means:
+            found, _ = results.final_scores(name)
             if found is not None:
                 upper.axhline(found.mean, color=INK, lw=1, ls=(0, (5, 3)) if name == "env" else (0, (1, 2)), alpha=0.7)
                 text = {"env": "environment's reward", "zero": "no reward"}[name]
+                above = found.mean == max(means.values())  # so that names of near lines stay apart
                 upper.annotate(
-                    text, (1, found.mean), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8.5,
-                    xytext=(-2, 2), textcoords="offset points",
+                    text, (1, found.mean), xycoords=("axes fraction", "data"), ha="right", fontsize=8.5,
+                    va="bottom" if above else "top", xytext=(-2, 2 if above else -2), textcoords="offset points",
                 )  # fmt: skip
                 points.append(found.mean)
         _limit(upper, points, "y")

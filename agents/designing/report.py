@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agents.cli import UsageError, fail
 from agents.designing import highlight, plots
 from agents.designing.distances import OWN, Distances, Plane, lay_out, matrix
+from agents.designing.duplicates import SAMPLES
 from agents.designing.film import filmed
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
@@ -28,6 +29,7 @@ from reward_designers.code.search import Candidate, Score, diagnose
 if TYPE_CHECKING:
     from agents.designing.loop import Search
 
+TAGS = {"best": "the best", "tied": "tied with the best"}
 NAMED = 6
 """Programs that a sentence lists."""
 MAPPED = 3
@@ -112,6 +114,8 @@ def write_report(folder: DesignDir, journal: Journal, drawn: dict[str, str] | No
         scale=plots.color_scale(results),
         plane=_plane(results),
         own=OWN,
+        samples=SAMPLES,
+        tags=TAGS,
         entries=[_entry(results, candidate) for candidate in results.candidates],
         prompts=_prompts(results),
         film=_film(results),
@@ -259,13 +263,15 @@ def _entry(results: Results, candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def _prompts(results: Results) -> list[dict[str, Any]]:
-    """Every prompt with its replies: those that are programs point to them, the others are shown."""
+def _prompts(results: Results) -> dict[str, list[dict[str, Any]]]:
+    """Every prompt with its replies, by round: those that are programs point to them, the others are shown."""
     made: dict[tuple[str, int], str] = {(c.origin.prompt, c.origin.reply): c.key for c in results.candidates}
-    found = []
+    found: dict[str, list[dict[str, Any]]] = {}
     for key, value in results.journal.all("reply").items():
+        _, _, _, round, operation, *_ = [*value["label"].split("/"), *[""] * 5]  # see `Designer.ask`
         replies = [(reply, made.get((key, i))) for i, reply in enumerate(value["replies"])]
-        found.append({"key": key, "label": value["label"], "messages": value["messages"], "replies": replies})
+        row = {"key": key, "operation": operation or key[:12], "messages": value["messages"], "replies": replies}
+        found.setdefault(f"Round {int(round) + 1}" if round.isdecimal() else "Others", []).append(row)
     return found
 
 

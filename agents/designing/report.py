@@ -268,7 +268,8 @@ def _prompts(results: Results) -> dict[str, list[dict[str, Any]]]:
     made: dict[tuple[str, int], str] = {(c.origin.prompt, c.origin.reply): c.key for c in results.candidates}
     found: dict[str, list[dict[str, Any]]] = {}
     for key, value in results.journal.all("reply").items():
-        _, _, _, round, operation, *_ = [*value["label"].split("/"), *[""] * 5]  # see `Designer.ask`
+        parts = str(value["label"]).split("/") + [""] * 5  # see `Designer.ask`
+        round, operation = parts[3:5]
         replies = [(reply, made.get((key, i))) for i, reply in enumerate(value["replies"])]
         row = {"key": key, "operation": operation or key[:12], "messages": value["messages"], "replies": replies}
         found.setdefault(f"Round {int(round) + 1}" if round.isdecimal() else "Others", []).append(row)

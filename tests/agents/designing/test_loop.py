@@ -51,7 +51,14 @@ class Trainer:
                 continue
             curve = [1.0, 1000.0 / number, 0.0]  # the worse the program, the higher on its way
             curves = {"steps": [0, 1, 2], "components": {"up": curve}, "score": curve, "length": [10.0] * 3}
-            rest = {"failure": "", "seconds": 0.0, "episodes": [score], "watched": [], "curves": curves}
+            rest = {
+                "failure": "",
+                "seconds": 0.0,
+                "cpu_seconds": 0.0,
+                "episodes": [score],
+                "watched": [],
+                "curves": curves,
+            }
             done(training, {"score": score, **rest})
 
 

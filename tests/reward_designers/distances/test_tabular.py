@@ -11,41 +11,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reward_designers.distances import DegenerateRewardError
 from reward_designers.distances.tabular import (
-    canonical_dard,
-    canonical_epic,
-    canonical_starc,
     dard,
     epic,
     starc,
 )
-from tests.reward_designers.distances.direct import (
-    loops,
-    slow_advantages,
-    slow_dard,
-    slow_epic,
-    slow_minimal,
-    slow_pearson,
-    slow_starc,
-    slow_value_potential,
-)
+from tests.reward_designers.distances.tabular_cases import EXACT, LARGEST, STARC
 from tests.reward_designers.distances.worlds import World, make_world, redistribution, worlds
-
-EXACT = 1e-9
-
-
-PEARSON = ["epic", "dard"]
-STARC = ["value", "value_potential", "minimal"]
-LARGEST = dict.fromkeys(PEARSON, 1.0) | dict.fromkeys(STARC, 2.0)
-
 
 # The 3 x 3 gridworld of Gleave et al. 2021: rewards of the state that is left, five actions, discount 0.99. The numbers
 # in the cells are those that Skalse et al. 2024 took from the paper's figure, whose distances they reproduce.
 GOAL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1.0])
+
+
 CENTER = np.array([0, 0, 0, 0, 1.0, 0, 0, 0, 0])
+
+
 PATH = np.array([0, -1.0, -1, 0, 0, 0, -1, -1, 4])
+
+
 CLIFF = np.array([0, -1.0, -1, 0, 0, 0, -4, -4, 4])
+
+
 TO_GOAL = np.array([4.0, 3, 2, 3, 2, 1, 2, 1, 0])
 
 
@@ -201,230 +188,30 @@ def test_epic_of_successor_rewards_is_their_correlation(drawn: tuple[World, np.r
     assert 1 - 2 * world.epic(*arrays) ** 2 == pytest.approx(rho, abs=EXACT)  # its root would be less exact near 1
 
 
-@pytest.mark.parametrize("covered", [False, True])
-@pytest.mark.parametrize(("name", "canonical"), [("epic", slow_epic), ("dard", slow_dard)])
-def test_pearson_distances_against_sums_written_out(
-    name: str, canonical: Callable[[World, np.ndarray], np.ndarray], covered: bool, rng: np.random.Generator
-) -> None:
-    for _ in range(3):
-        world = make_world(rng)
-        shape = world.transition.shape
-        a, b = rng.normal(size=(2, *shape))
-        states = world.state_dist if name == "epic" else np.full(shape[0], 1 / shape[0])
-        weights = np.array([states[s] * world.action_dist[u] * states[t] for s, u, t in loops(shape)]).reshape(shape)
-        coverage = rng.dirichlet(np.full(a.size, 0.3)).reshape(shape) if covered else None
-        slow = slow_pearson(canonical(world, a), canonical(world, b), weights if coverage is None else coverage)
-        assert getattr(world, name)(a, b, coverage) == pytest.approx(slow, abs=EXACT)
-
-
-@pytest.mark.parametrize("ord", [1, 2, 3.5, math.inf])
-@pytest.mark.parametrize("covered", [False, True])
-@pytest.mark.parametrize("name", STARC)
-def test_starc_against_iteration_and_projection(name: str, covered: bool, ord: float, rng: np.random.Generator) -> None:
-    slow = {"value": slow_advantages, "value_potential": slow_value_potential}
-    world = make_world(rng, discount=0.8)
-    a, b = rng.normal(size=(2, *world.transition.shape))
-    weights = coverage = None
-    if covered:
-        weights = rng.gamma(0.5, size=a.shape)
-        weights[1, 2] = 0  # a pair (s, a) that nobody tried
-        coverage = weights / weights.sum()
-    weights = np.ones(a.shape) if coverage is None else coverage
-    expected = [slow[name](world, r) if name in slow else slow_minimal(world, r, weights) for r in (a, b)]
-    assert getattr(world, name)(a, b, coverage, ord) == pytest.approx(slow_starc(*expected, weights, ord), abs=EXACT)
-
-
-def test_canonical_arrays_against_the_slow_ones(rng: np.random.Generator) -> None:
-    world = make_world(rng, discount=0.8)
-    r = rng.normal(size=world.transition.shape)
-    given = {"discount": world.discount, "transition": world.transition}
-    same = np.testing.assert_allclose
-    same(
-        canonical_epic(r, discount=0.8, state_dist=world.state_dist, action_dist=world.action_dist),
-        slow_epic(world, r),
-        atol=EXACT,
-    )
-    same(canonical_dard(r, action_dist=world.action_dist, **given), slow_dard(world, r), atol=EXACT)
-    same(canonical_starc(r, **given), slow_advantages(world, r)[:, :, 0], atol=EXACT)
-    same(canonical_starc(r, canonicalization="value_potential", **given), slow_value_potential(world, r), atol=EXACT)
-    same(canonical_starc(r, canonicalization="minimal", **given), slow_minimal(world, r, np.ones(r.shape)), atol=EXACT)
-
-
-@given(drawn=worlds())
-@settings(max_examples=20, deadline=None)
-def test_nothing_equivalent_is_smaller_than_minimal(drawn: tuple[World, np.random.Generator]) -> None:
-    world, rng = drawn
-    r = rng.normal(size=world.transition.shape)
-    coverage = rng.dirichlet(np.ones(r.size)).reshape(r.shape)
-    given = {"discount": world.discount, "transition": world.transition, "canonicalization": "minimal"}
-    minimal = canonical_starc(r, coverage=coverage, **given)
-    least = (coverage * minimal**2).sum()
-    for size in (1e-3, 1.0):
-        other = minimal + size * (redistribution(world, rng) + world.shaping(rng.normal(size=len(r))))
-        assert least < (coverage * other**2).sum()
-
-
-def test_minimal_under_the_transitions_of_a_policy_pays_all_successors_alike(rng: np.random.Generator) -> None:
-    world = make_world(rng)
-    r = rng.normal(size=world.transition.shape)
-    coverage = rng.dirichlet(np.ones(12)).reshape(4, 3, 1) * world.transition
-    given = {"discount": world.discount, "transition": world.transition, "coverage": coverage}
-    minimal = canonical_starc(r, canonicalization="minimal", **given)
-    mean = (world.transition * minimal).sum(axis=2, keepdims=True)
-    np.testing.assert_allclose(minimal, np.where(coverage > 0, mean, 0), atol=EXACT)
-    assert np.abs(mean).min() > 1e-3
-
-
-def test_minimal_refuses_coverage_in_which_rewards_could_hide(rng: np.random.Generator) -> None:
-    world = make_world(rng)
-    r = rng.normal(size=world.transition.shape)
-    coverage = world.transition / 12
-    successor = int(np.flatnonzero(coverage[2, 1])[0])
-    coverage[2, 1, successor] = 0
-    with pytest.raises(ValueError, match=rf"\(2, 1\) weight, but none to its possible successor {successor}"):
-        world.minimal(r, -r, coverage / coverage.sum())
-
-
-@pytest.mark.parametrize("name", LARGEST)
-def test_small_distances_keep_their_digits(name: str, rng: np.random.Generator) -> None:
-    """To first order the distance is proportional to the difference; 1 - rho would have lost it below 1e-8."""
-    world = make_world(rng)
-    a, change = rng.normal(size=(2, *world.transition.shape))
-    distance = getattr(world, name)
-    assert distance(a, a + 1e-10 * change) / 1e-10 == pytest.approx(distance(a, a + 1e-6 * change) / 1e-6, rel=1e-4)
-
-
-@pytest.mark.parametrize("name", LARGEST)
-@pytest.mark.parametrize("factor", [1e-200, 1e200])
-def test_sizes_that_squares_cannot_hold(name: str, factor: float, rng: np.random.Generator) -> None:
-    world = make_world(rng)
-    a, b = rng.normal(size=(2, *world.transition.shape))
-    assert getattr(world, name)(factor * a, b) == pytest.approx(getattr(world, name)(a, b), abs=EXACT)
-
-
-# Rewards that prefer nothing.
-
-
-@pytest.mark.parametrize("name", PEARSON)
-@given(drawn=worlds(), constant=st.sampled_from([0.0, 1.0, -1e6, 1e-6]), spread=st.sampled_from([0.0, 1.0, 1e4]))
-@settings(max_examples=25, deadline=None)
-def test_no_direction(name: str, drawn: tuple[World, np.random.Generator], constant: float, spread: float) -> None:
-    world, rng = drawn
-    a = rng.normal(size=world.transition.shape)
-    flat = constant + world.shaping(spread * rng.normal(size=len(a)))
-    with pytest.raises(DegenerateRewardError, match="reward_a has no direction"):
-        getattr(world, name)(flat, a)
-    with pytest.raises(DegenerateRewardError, match="reward_b has no direction"):
-        getattr(world, name)(a, flat)
-
-
-@pytest.mark.parametrize("name", STARC)
-@given(drawn=worlds(), constant=st.sampled_from([0.0, 1.0, -1e6, 1e-6]), spread=st.sampled_from([0.0, 1.0, 1e4]))
-@settings(max_examples=25, deadline=None)
-def test_starc_standardizes_it_to_zero(
-    name: str, drawn: tuple[World, np.random.Generator], constant: float, spread: float
-) -> None:
-    world, rng = drawn
-    a = rng.normal(size=world.transition.shape)
-    flat = constant + world.shaping(spread * rng.normal(size=len(a)))
-    for ord in (1, 2, math.inf):
-        assert getattr(world, name)(flat, a, ord=ord) == pytest.approx(1, abs=EXACT)
-        assert getattr(world, name)(flat, np.zeros_like(a), ord=ord) == 0
-
-
-def test_state_rewards_have_no_direction_without_a_future(rng: np.random.Generator) -> None:
-    world = make_world(rng, discount=0.0)
-    r = np.broadcast_to(rng.normal(size=(4, 1, 1)), world.transition.shape)
-    for name in PEARSON:
-        with pytest.raises(DegenerateRewardError):
-            getattr(world, name)(r, rng.normal(size=r.shape))
-
-
-def test_redistribution_of_nothing_is_zero_to_value_and_minimal_alone(rng: np.random.Generator) -> None:
-    world = make_world(rng)
-    a, lottery = rng.normal(size=world.transition.shape), redistribution(world, rng)
-    assert world.value(lottery, a) == pytest.approx(1, abs=EXACT)
-    assert world.minimal(lottery, a) == pytest.approx(1, abs=EXACT)
-    assert world.value_potential(lottery, a) not in (0, 1)
-    assert world.epic(lottery, a) > 0
-
-
-@pytest.mark.parametrize("name", LARGEST)
-def test_the_rounding_of_float32_is_no_direction(name: str, rng: np.random.Generator) -> None:
-    world = make_world(rng)
-    a = rng.normal(size=world.transition.shape)
-    flat = (3.0 + world.shaping(rng.normal(size=len(a)))).astype(np.float32)
-    if name in PEARSON:
-        with pytest.raises(DegenerateRewardError):
-            getattr(world, name)(flat, a)
-    else:
-        assert getattr(world, name)(flat, a) == pytest.approx(1, abs=EXACT)
-
-
-def test_nothing_covered_but_one_transition(rng: np.random.Generator) -> None:
-    world = make_world(rng)
-    a, b = rng.normal(size=(2, *world.transition.shape))
-    coverage = np.zeros_like(a)
-    coverage[0, 0, 0] = 1
-    with pytest.raises(DegenerateRewardError):
-        world.epic(a, b, coverage)
-
-
-# Terminal states: they lead to themselves, with reward 0.
-
-
-def corridor() -> tuple[World, np.ndarray]:
-    """State 0: stay for 0 or leave for 1, to the terminal state 1."""
-    transition = np.zeros((2, 2, 2))
-    transition[0, 0, 0] = transition[0, 1, 1] = transition[1, :, 1] = 1
-    reward = np.zeros((2, 2, 2))
-    reward[0, 1, 1] = 1
-    return World(transition, np.full(2, 0.5), np.full(2, 0.5), 0.9), reward
-
-
-def test_terminal_state_by_hand() -> None:
-    """V(0) = (1 + 0.9 V(0)) / 2 = 1 / 1.1 and V(1) = 0."""
-    world, reward = corridor()
-    canonical = canonical_starc(reward, discount=0.9, transition=world.transition)
-    value = 1 / 1.1
-    np.testing.assert_allclose(canonical, [[0.9 * value - value, 1 - value], [0, 0]], atol=EXACT)
-
-
-@pytest.mark.parametrize("name", LARGEST)
-def test_shaping_across_a_terminal_state(name: str) -> None:
-    """Zero potential at the terminal state is shaping; a potential that is kept there, but not paid out, is none."""
-    world, reward = corridor()
-    distance = getattr(world, name)
-    assert distance(reward, reward + world.shaping(np.array([5.0, 0.0]))) == pytest.approx(0, abs=EXACT)
-    kept = reward + world.shaping(np.array([5.0, -5.0]))
-    kept[1] = 0  # the episode is over: nobody is paid there
-    assert distance(reward, kept) > 0.1
-
-
-@pytest.mark.parametrize("name", LARGEST)
-def test_a_bonus_for_living_is_no_constant(name: str) -> None:
-    world, reward = corridor()
-    living = reward.copy()
-    living[0] += 1
-    assert getattr(world, name)(reward, reward + 1) == pytest.approx(0, abs=EXACT)
-    assert getattr(world, name)(reward, living) > 0.1
-
-
 # Bad input.
 
+
 WORLD = make_world(np.random.default_rng(0))
+
+
 REWARD = np.random.default_rng(1).normal(size=(4, 3, 4))
+
+
 ALL = {
     "discount": 0.9,
     "transition": WORLD.transition,
     "state_dist": WORLD.state_dist,
     "action_dist": WORLD.action_dist,
 }
+
+
 TAKES = {
     epic: ("discount", "state_dist", "action_dist"),
     dard: ("discount", "transition", "action_dist"),
     starc: ("discount", "transition"),
 }
+
+
 NAN = np.where(np.arange(48).reshape(4, 3, 4) == 17, np.nan, REWARD)
 
 

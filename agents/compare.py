@@ -20,8 +20,8 @@ from agents.build import find_task
 from agents.cli import UsageError
 from agents.comparison.coverages import CoverageSpec, parse_coverages, policy_of
 from agents.comparison.folder import ComparisonDir
+from agents.comparison.options import COMPARE, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
-from agents.config import COMPARE, METHODS, CompareConfig
 from agents.runs import RunDir, locked
 from agents.train import check_env, explained
 from reward_designers.base import unknown_name

@@ -12,9 +12,9 @@ import numpy as np
 from agents.comparison import flags
 from agents.comparison.coverages import CoverageSpec, leaves
 from agents.comparison.measures import convergence
+from agents.comparison.options import CompareConfig
 from agents.comparison.regret import regret, summarize
 from agents.comparison.specs import RewardSpec
-from agents.config import CompareConfig
 
 RANKING_ONLY = ("starc",)
 RANGES = {"starc": [0, 2]}

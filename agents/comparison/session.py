@@ -29,9 +29,9 @@ from agents.comparison.measures import (
     starc_distances,
     step_measures,
 )
+from agents.comparison.options import CompareConfig
 from agents.comparison.plan import Part, Progress, interruptible
 from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
-from agents.config import CompareConfig
 from agents.runs import RunDir, read_progress, replacing
 from agents.train import explained, located
 from envs import ReplaceReward, task_of

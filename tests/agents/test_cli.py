@@ -11,7 +11,8 @@ import pytest
 
 import envs
 from agents.cli import UsageError, compose, help_text, prepare, quote
-from agents.config import COMPARE, ENVS, EVALUATE, PPO, TRAIN, Render, TrainConfig, VLMReward, options
+from agents.comparison.options import COMPARE
+from agents.config import ENVS, EVALUATE, PPO, TRAIN, Render, TrainConfig, VLMReward, options
 
 
 def train_config(*arguments: str) -> TrainConfig:

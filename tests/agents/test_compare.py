@@ -18,7 +18,7 @@ import pytest
 from agents.cli import UsageError, compose
 from agents.compare import compare
 from agents.comparison import session
-from agents.config import COMPARE
+from agents.comparison.options import COMPARE
 from tests.agents.runners import trained
 
 WORLD = ("env=CartPole", "task=upright", "samples=512", "episodes=4", "frames=false")

@@ -12,9 +12,9 @@ from agents.comparison.assemble import assemble
 from agents.comparison.coverages import CoverageSpec
 from agents.comparison.flags import Curve
 from agents.comparison.folder import plain
+from agents.comparison.options import COMPARE, CompareConfig
 from agents.comparison.specs import parse_rewards
 from agents.comparison.summary import summary
-from agents.config import COMPARE, CompareConfig
 
 ABOUT = {"command": "python -m agents.compare", "created": "now", "git": None, "versions": {}, "status": "partial"}
 SPECS = parse_rewards(["env", "mine=zero", "other=zero"])

@@ -9,8 +9,8 @@ import pytest
 
 import envs
 from agents.cli import UsageError, compose
+from agents.comparison.options import COMPARE, CompareConfig
 from agents.comparison.specs import RewardSpec, description, make, parse_rewards, reward_of, trained_on, world_config
-from agents.config import COMPARE, CompareConfig
 from reward_designers.base import Transition, reward_fn
 from tests.agents.runners import configured, trained
 

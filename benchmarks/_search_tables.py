@@ -29,7 +29,7 @@ def tables(results: Results) -> str:
 
 def _arms(tasks: Results) -> str:
     lines = _head(
-        "task", "trained on", "fitness (95 % interval)", "seeds", "normalised, zero = no reward", "zero = sparse"
+        "task", "trained on", "fitness (95 % interval)", "on the way", "normalised, zero = no reward", "zero = sparse"
     )
     for env, task in tasks.items():
         for arm, label in LABELS.items():
@@ -37,25 +37,26 @@ def _arms(tasks: Results) -> str:
                 scores = task["normalized"].get(arm, {})
                 shown = (_plain(scores[zero]) if zero in scores else "" for zero in ("zero", "sparse"))
                 name = f"{env} ({task['unit']})" if task["unit"] != "1" else env
-                lines.append(_row(name, label, _interval(row), len(row["scores"]), *shown))
+                lines.append(_row(name, label, _interval(row), _interval(row["on_the_way"]), *shown))
     return "\n".join(lines) + "\n"
 
 
 def _pairs(tasks: Results) -> str:
-    lines = _head("task", "difference, seed by seed", "mean (95 % interval)")
-    lines += [_row(env, pair, _interval(row)) for env, task in tasks.items() for pair, row in task["pairs"].items()]
+    lines = _head("task", "difference, seed by seed", "fitness (95 % interval)", "on the way")
+    found = [(env, pair, row) for env, task in tasks.items() for pair, row in task["pairs"].items()]
+    lines += [_row(env, pair, _interval(row), _interval(row["on_the_way"])) for env, pair, row in found]
     return "\n".join(lines) + "\n"
 
 
 def _searches(tasks: Results) -> str:
     lines = _head(
         *("task", "search", "programs", "rejected", "failed in training", "repeats", "steps of training"),
-        *("all in full", "saved", "processor minutes", "best after rounds 1, 2, 3"),
+        *("all in full", "saved", "processor minutes", "best so far, after each round"),
     )
     for env, task in tasks.items():
         for name, row in task["searches"].items():
             failed = row["rejected"].get("training", 0)
-            best = ", ".join(_plain(each.get("mean")) for each in row["best_by_round"])
+            best = ", ".join(f"{_plain(e.get('mean'))} at {e['steps'] / 1000:,.0f}k" for e in row["best_by_round"])
             minutes = "" if row["cpu_seconds"] is None else f"{row['cpu_seconds'] / 60:.1f}"
             lines.append(
                 _row(
@@ -123,6 +124,7 @@ def draw(tasks: Results, path: Path) -> None:
             panel.set_ylabel(what + (f" ({task['unit']})" if task["unit"] != "1" else ""))
             panel.spines[["top", "right"]].set_visible(False)
             panel.grid(alpha=0.2)
+            panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
     figure.savefig(path, dpi=150)
 
 

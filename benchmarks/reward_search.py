@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -200,8 +201,13 @@ def report(output: Path) -> None:
 
 
 def outcomes(study: Study, folder: Path) -> dict[str, Any]:
-    """One task: ``arms`` on fresh seeds, ``searches``, ``pairs`` (differences over seeds) and ``normalized`` scores."""
+    """One task: ``arms`` on fresh seeds, ``searches``, ``pairs`` (differences over seeds) and ``normalized`` scores.
+
+    Of arms and pairs there is the held-out fitness of the last policies, and ``on_the_way``: the mean of evaluations
+    during training, which tells those apart that all come to the same in the end.
+    """
     arms: dict[str, Candidate] = {}
+    on_the_way: dict[str, Candidate] = {}
     searches: dict[str, Any] = {}
     unit = ""
     for name in SEARCHES:
@@ -210,23 +216,31 @@ def outcomes(study: Study, folder: Path) -> dict[str, Any]:
             continue
         task = named_task(directory.read_config())[0]
         unit = task.fitness_unit if task is not None else ""
-        final = json.loads(directory.summary.read_text())["final"]
-        rows = {name: final["best"]} | {key: final[key] for key in ("env", "zero") if key in final}
-        arms |= {key: finally_(key, row["scores"], final["steps"]) for key, row in rows.items() if "mean" in row}
+        summary = json.loads(directory.summary.read_text())
+        final = summary["final"]
+        with closing(Journal(directory.journal)) as journal:
+            trainings = journal.all("training")
+        for arm, program in {name: summary["best"], "env": "env", "zero": "zero"}.items():
+            last = {seed: trainings[f"{program}/{seed}/{final['steps']}"] for seed in final["seeds"]}
+            arms[arm], on_the_way[arm] = finally_(arm, last)
         searches[name] = about(directory)
-    sparse = [training for training in sparse_trainings(study, folder) if training.outcome.exists()]
+    sparse = {t.config.seed: t.outcome for t in sparse_trainings(study, folder) if t.outcome.exists()}
     if sparse:
-        scores = {str(t.config.seed): json.loads(t.outcome.read_text())["score"] for t in sparse}
-        arms["sparse"] = finally_("sparse", scores, sparse[0].config.total_timesteps or 0)
-    seeds = {arm: candidate.scores for arm, candidate in arms.items()}
+        last = {seed: json.loads(file.read_text()) for seed, file in sparse.items()}
+        arms["sparse"], on_the_way["sparse"] = finally_("sparse", last)
+    arms = {arm: candidate for arm, candidate in arms.items() if candidate.values is not None}
     pairs = {
-        f"{a} - {b}": row_of(difference(arms[a], arms[b]))
+        f"{a} - {b}": {**row_of(difference(arms[a], arms[b])), "on_the_way": row_of(difference(*of_pair))}
         for a, b in (("eureka", "env"), ("random", "env"), ("eureka", "random"), ("eureka", "sparse"))
-        if a in arms and b in arms and seeds[a].keys() == seeds[b].keys()
+        if (of_pair := [on_the_way[arm] for arm in (a, b) if arm in arms])[1:]
+        and arms[a].scores.keys() == arms[b].scores.keys()
     }
     return {
         "unit": unit,
-        "arms": {arm: {"scores": list(c.values or ()), **row_of(c)} for arm, c in arms.items()},
+        "arms": {
+            arm: {"scores": list(c.values or ()), **row_of(c), "on_the_way": row_of(on_the_way[arm])}
+            for arm, c in arms.items()
+        },
         "pairs": pairs,
         "normalized": {
             name: {zero: normalized(arms, name, zero) for zero in ("zero", "sparse")}
@@ -243,22 +257,29 @@ def row_of(candidate: Candidate) -> dict[str, Any]:
     return {} if found is None else asdict(found)
 
 
-def finally_(name: str, scores: dict[str, float], steps: int) -> Candidate:
-    """What was trained on fresh seeds, as a candidate: their statistics are those of searches."""
-    return Candidate(name, "", Origin("final")).trained({int(seed): value for seed, value in scores.items()}, steps)
+def finally_(name: str, last: dict[int, Any]) -> tuple[Candidate, Candidate]:
+    """The outcomes of trainings on fresh seeds: held-out fitness, and the mean of the evaluations on the way."""
+    scores = {seed: outcome["score"] for seed, outcome in last.items()}
+    seen = {s: [v for v in o["curves"]["score"] if v is not None] if o["curves"] else [] for s, o in last.items()}
+    return judged(name, scores), judged(name, {seed: math.fsum(v) / len(v) if v else None for seed, v in seen.items()})
+
+
+def judged(name: str, scores: dict[int, float | None]) -> Candidate:
+    """Scores by seed as a candidate: their statistics are those of searches."""
+    return Candidate(name, "", Origin("final")).trained(scores, steps=1)
 
 
 def difference(a: Candidate, b: Candidate) -> Candidate:
     """Seed by seed; the same seed begins with the same network and is judged in the same episodes."""
-    scores = {str(seed): (a.scores[seed] or 0.0) - (b.scores[seed] or 0.0) for seed in a.scores}
-    return finally_(f"{a.key} - {b.key}", scores, a.steps)
+    pairs = {seed: (a.scores[seed], b.scores[seed]) for seed in a.scores}
+    return judged(f"{a.key} - {b.key}", {s: None if x is None or y is None else x - y for s, (x, y) in pairs.items()})
 
 
 def normalized(arms: dict[str, Candidate], name: str, zero: str) -> float | None:
     """(name - zero) / |env - zero|, Eureka's; None where env and zero cannot be told apart."""
-    if zero not in arms or "env" not in arms or tied(arms["env"], arms[zero]):
+    best, env, nothing = (arms[key].mean if key in arms else None for key in (name, "env", zero))
+    if best is None or env is None or nothing is None or tied(arms["env"], arms[zero]):
         return None
-    best, env, nothing = (arms[key].mean or 0.0 for key in (name, "env", zero))
     return (best - nothing) / abs(env - nothing)
 
 

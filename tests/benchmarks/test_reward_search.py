@@ -12,7 +12,7 @@ import pytest
 from agents.designing.folder import DesignDir
 from agents.runs import RunDir
 from benchmarks._search_tables import tables
-from benchmarks.reward_search import STUDIES, Study, about, difference, finally_, normalized, outcomes, sparse_trainings
+from benchmarks.reward_search import STUDIES, Study, about, difference, judged, normalized, outcomes, sparse_trainings
 from envs import find_task
 from tests.agents.designing.scripted import SMALL, designed
 
@@ -61,10 +61,10 @@ def test_outcomes_are_those_of_the_last_trainings(searched: Path) -> None:
 
 def test_scores_are_normalized_between_nothing_and_the_environments() -> None:
     arms = {
-        "eureka": finally_("eureka", {"0": 5.0, "1": 6.0}, 1),
-        "env": finally_("env", {"0": 3.0, "1": 3.1}, 1),
-        "zero": finally_("zero", {"0": 1.0, "1": 1.1}, 1),
-        "sparse": finally_("sparse", {"0": 1.0, "1": 5.2}, 1),
+        "eureka": judged("eureka", {0: 5.0, 1: 6.0}),
+        "env": judged("env", {0: 3.0, 1: 3.1}),
+        "zero": judged("zero", {0: 1.0, 1: 1.1}),
+        "sparse": judged("sparse", {0: 1.0, 1: 5.2}),
     }
     assert normalized(arms, "eureka", "zero") == pytest.approx((5.5 - 1.05) / 2)
     assert normalized(arms, "eureka", "sparse") is None  # the environment's reward cannot be told from it

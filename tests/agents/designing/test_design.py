@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as imageio
 import pytest
 
 from agents.cli import UsageError
+from agents.designing.film import record
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
 from agents.designing.setting import look
@@ -85,8 +87,18 @@ def test_faults_cost_one_candidate_each_and_the_best_is_trained_anew(
     said = capsys.readouterr()
     assert "cannot be told from the best" in said.err
     assert f"reward.path={out / 'best.py'}" in said.out
+    page = (out / "report.html").read_text()
+    assert ">finished</span>" in page
+    entry = '<details class="program"><summary><b>Program '
+    assert page.count(entry) == len(history.candidates)
+    passed = {"LATE_NAN", "UPRIGHT", "SAME", "CENTERED"}
+    assert len(journal(out).all("distance")) == len(passed)
+    (out / "report.html").unlink()
     again = designed(f"resume={out}")
     assert again == summary
+    assert (out / "report.html").read_text().count('<details class="program">') == page.count(
+        '<details class="program">'
+    )
 
 
 def test_a_round_that_failed_is_reported_and_the_search_goes_on(
@@ -118,6 +130,7 @@ def test_a_reply_that_is_missing_can_be_added_and_the_search_goes_on(tmp_path: P
     out = tmp_path / "out"
     with pytest.raises(UsageError, match=r"(?s)holds no reply.*resume="):
         designed(*SMALL, "designer.samples=1", "designer.iterations=2", f"llm.path={store}", f"output={out}")
+    assert f"python -m agents.design resume={out}" in (out / "report.html").read_text()
     recording(store, improve_1=[scripted.CENTERED])
     assert designed(f"resume={out}")["rounds"] == 2
     starts = [log.read_text().count("writing to") for log in (out / "trainings").glob("*/*.log")]
@@ -246,6 +259,8 @@ def test_a_directory_has_one_search(tmp_path: Path) -> None:
     assert DesignDir.open(str(out)).read_config().total_timesteps == 256
     run = RunDir.open(out / "trainings" / summary["best"] / "seed_0")
     assert run.read_config().reward.path == "reward/program.py"
+    record(run, out / "video.mp4")
+    assert imageio.imread(out / "video.mp4").shape[1:] == (320, 320, 3)
 
 
 def obliging(handler: Handler, body: dict[str, Any]) -> None:

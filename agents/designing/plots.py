@@ -22,6 +22,8 @@ GREY = "#8b93a1"
 RED = "#d9541e"
 """Of what failed in training."""
 NAMES = {"best": "best program", "env": "the environment's own reward", "zero": "no reward at all"}
+NAMED = 7
+"""Components of a program that get a color."""
 NODE = 0.155
 """Radius of a program in the lineage, in inches."""
 ROW = 0.5
@@ -65,9 +67,9 @@ def learning(results: Results, curves: Mapping[int, Mapping[str, Any]], label: s
     panels.append(("steps of an episode", [c["length"] for c in curves.values()]))
     steps = [c["steps"] for c in curves.values()]
     with style():
-        columns = min(3, len(panels))
+        columns = min(3 if len(panels) <= 6 else 4, len(panels))
         rows = math.ceil(len(panels) / columns)
-        canvas = new_figure(WIDTH, 1.85 * rows, layout="constrained")
+        canvas = new_figure(WIDTH, (1.85 if columns < 4 else 1.5) * rows, layout="constrained")
         grid = canvas.subplots(rows, columns, squeeze=False).flat
         for i, (axes, (title, several)) in enumerate(zip(grid, panels, strict=False)):
             color = INK if title == "steps of an episode" else COLORS[0] if i == 0 else _color(i - 1)
@@ -91,11 +93,15 @@ def training(results: Results, record: TrainingRecord) -> Plot:
         left, right = (
             canvas.add_axes((x / width, 0.28 / height, across / width, 1.36 / height)) for x, across in places
         )
-        for i, name in enumerate(record.names):
-            mean = _mean([_values(run.components[name]) for run in record.runs])
-            left.plot(record.steps, mean, color=_color(i), lw=1.7, ls="-" if i < len(COLORS) else "--")
+        means = {name: _mean([_values(run.components[name]) for run in record.runs]) for name in record.names}
+        largest = sorted(means, key=lambda name: -float(np.nanmax(np.abs(means[name]), initial=0)))[:NAMED]
+        for name in [name for name in means if name not in largest]:
+            left.plot(record.steps, means[name], color=GREY, lw=0.8, alpha=0.6)
+        for i, name in enumerate(largest):
+            left.plot(record.steps, means[name], color=_color(i), lw=1.7, ls="-" if i < len(COLORS) else "--")
         left.set_title("components, mean per step", fontsize=10, loc="left")
-        _key(left, [_name(name) for name in record.names])
+        more = [f"{len(means) - NAMED} smaller ones"] if len(means) > NAMED else []
+        _key(left, [_name(name) for name in largest], more)
         _lines(right, [(record.steps, _values(run.score)) for run in record.runs], COLORS[0])
         right.set_title(f"{unit(results)}, by seed and mean", fontsize=10, loc="left")
         for axes in (left, right):
@@ -465,16 +471,17 @@ def _steps_axis(axes: Axes) -> None:
     axes.tick_params(labelsize=8.5)
 
 
-def _key(axes: Axes, names: Sequence[str]) -> None:
-    """Names of lines beside the axes."""
+def _key(axes: Axes, names: Sequence[str], more: Sequence[str] = ()) -> None:
+    """Names of lines beside the axes; grey ones for more of them."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=_color(i), ls="-" if i < len(COLORS) else "--") for i in range(len(names))]
+    handles += [Line2D([], [], color=GREY, lw=0.8) for _ in more]
     made = axes.legend(
-        handles, ["x"] * len(names), frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1.08),
+        handles, ["x"] * len(handles), frameon=False, fontsize=8.5, loc="upper left", bbox_to_anchor=(1, 1.08),
         handlelength=1.2, borderaxespad=0.2, labelspacing=0.25,
     )  # fmt: skip
-    for text, name in zip(made.get_texts(), names, strict=True):
+    for text, name in zip(made.get_texts(), [*names, *more], strict=True):
         text.set_text(name)
 
 

@@ -22,7 +22,7 @@ from agents.comparison.coverages import CoverageSpec, parse_coverages, policy_of
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.options import COMPARE, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
-from agents.runs import RunDir, locked
+from agents.runs import RunDir, locked, reason
 from agents.train import check_env, explained
 from reward_designers.base import unknown_name
 
@@ -74,7 +74,8 @@ def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[
         except UsageError as error:
             if folder.discard_unused():
                 raise
-            raise UsageError(f"{error}\nwhat was computed is kept: resume={folder.path} goes on from there") from error
+            told = reason(error, folder.path)
+            raise UsageError(f"{told}\nwhat was computed is kept: resume={folder.path} goes on from there") from error
 
 
 def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, list[RewardSpec]]:

@@ -22,7 +22,7 @@ from agents import cli
 from agents.cli import UsageError
 from agents.designing.folder import DesignDir
 from agents.designing.options import DESIGN, DesignConfig
-from agents.runs import locked, write_text
+from agents.runs import locked, reason, write_text
 from agents.train import check_env, explained
 
 if TYPE_CHECKING:
@@ -67,18 +67,20 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
     with locked(folder.path, "output"):
         if config.resume is None:
             folder.require_unused()
-            folder.write_config(config)
-        folder.begin()
-        saved = folder.read_config()
-        for key in {name.split(".")[0] for name in given} & set(ALLOWED_ON_RESUME) - {"resume"}:
-            setattr(saved, key, getattr(config, key))
         try:
+            if config.resume is None:
+                folder.write_config(config)
+            folder.begin()
+            saved = folder.read_config()
+            for key in {name.split(".")[0] for name in given} & set(ALLOWED_ON_RESUME) - {"resume"}:
+                setattr(saved, key, getattr(config, key))
             return _run(saved, folder)
-        except UsageError as error:
+        except (UsageError, OSError) as error:
+            told = reason(error, folder.path)
             folder.discard_unused()
             if not folder.config.exists():
-                raise
-            raise UsageError(f"{error}\nwhat was done is kept: resume={folder.path} goes on from there") from error
+                raise UsageError(told) from error
+            raise UsageError(f"{told}\nwhat was done is kept: resume={folder.path} goes on from there") from error
 
 
 def check(config: DesignConfig) -> None:

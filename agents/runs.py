@@ -12,6 +12,7 @@ summary.json      what came out; report.html shows it, video.mp4 too
 from __future__ import annotations
 
 import csv
+import errno
 import fcntl
 import importlib.metadata
 import json
@@ -282,6 +283,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text)
+
+
+def reason(error: BaseException, folder: Path) -> str:
+    """The error's message; where the disk is full, with the folder, which the system does not say."""
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{folder}: {os.strerror(cause.errno)}"
+    return str(error)
 
 
 def git_revision() -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ journal.jsonl: a line for each entry, on disk before anything builds on it.
     sentence/<round>/<operation>/<candidate> what a person said
     check/<candidate>                        what the ladder of checks found
     duplicate/<candidate>                    the trained program that it repeats, or null
+    trajectories/<round>                     on which episodes the round's programs were checked, or null
     training/<run>/<seed>/<steps>            score and curves of one training
     distance/<candidate>                     how far it is from the programs before it, for the report's map
 """
@@ -136,6 +137,13 @@ class Journal:
     def _take(self, value: dict[str, Any]) -> None:
         self._known |= {each["key"]: each for each in value["candidates"]}
         self._notes += len(value["notes"])
+
+
+def trained_as(journal: Journal, key: str) -> str:
+    """The program whose runs are a candidate's: its own, or that which it repeats."""
+    while (found := journal.get("duplicate", key)) is not None:
+        key = found[0]
+    return key
 
 
 def _lines(path: Path) -> Iterator[bytes]:

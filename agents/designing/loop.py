@@ -19,12 +19,13 @@ from agents.designing.display import Display
 from agents.designing.duplicates import Duplicates
 from agents.designing.folder import DesignDir
 from agents.designing.halving import Rung, climb
-from agents.designing.journal import Journal
+from agents.designing.journal import Journal, trained_as
 from agents.designing.options import DesignConfig
 from agents.designing.records import after_training
 from agents.designing.report import Report
 from agents.designing.setting import Setting
 from agents.designing.training import Outcome, Training, Workers
+from agents.designing.trajectories import Pair, Trajectories
 from agents.runs import write_text
 from reward_designers.base import RewardError
 from reward_designers.code import validate
@@ -78,6 +79,8 @@ class Search:
         self.person, self.display = person, display
         self.entry: Entry = "potential" if config.potential else "reward"
         self.sandbox: Any = config.sandbox.name
+        wanted = config.trajectories and not config.potential  # a shaping's return says little: it telescopes
+        self.trajectories = Trajectories(setting, folder, journal) if wanted else None
         self.duplicates = Duplicates(
             setting.transitions,
             setting.fields,
@@ -174,17 +177,20 @@ class Search:
             return
         candidate = history[candidate.key]
         if candidate.status == "proposed":
-            found = self.journal.once("check", candidate.key, lambda: self._check(candidate))
+            found = self.journal.once("check", candidate.key, lambda: self._check(history, candidate))
             findings = tuple(Finding(**finding) for finding in found["findings"])
             candidate = candidate.checked(Validation(candidate.source, findings))
             history.update(candidate)
         self.display.candidate(candidate)
 
-    def _check(self, candidate: Candidate) -> dict[str, Any]:
+    def _check(self, history: History, candidate: Candidate) -> dict[str, Any]:
+        pair = Pair() if self.trajectories is None else self.trajectories.pair(history)
         validation = validate(
             candidate.source,
             fields=self.setting.fields,
             transitions=self.setting.transitions,
+            better=pair.better,
+            worse=pair.worse,
             entry=self.entry,
             gamma=self.setting.gamma,
             seconds=self.config.seconds,
@@ -193,13 +199,14 @@ class Search:
         return {
             "findings": [asdict(finding) for finding in validation.findings],
             "statistics": {name: asdict(values) for name, values in validation.statistics.items()},
+            "agreement": validation.agreement,
         }
 
     def _sentence(self, history: History, proposal: Proposal) -> str:
         (key,) = proposal.about
         asked = len(self.journal.all("sentence"))
         seed = min(history[key].scores)
-        run = self.folder.trainings / key / f"seed_{seed}"
+        run = self.folder.trainings / trained_as(self.journal, key) / f"seed_{seed}"
         name = f"{len(history.rounds)}/{proposal.operation}/{key}"
         with self.display.paused():
             return self.journal.once("sentence", name, lambda: self.person(history[key], run, asked))

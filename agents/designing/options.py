@@ -114,6 +114,11 @@ class DesignConfig:
     workers: int | None = option(None, "trainings at a time, one thread each; default: one per core", least=1)
     episodes: int = option(16, "held-out episodes by which each final policy is scored", least=1)
     transitions: int = option(2048, "transitions of a random policy on which programs are checked", least=64)
+    trajectories: bool = option(
+        False,
+        "send back, untrained, what pays random episodes more than those of the best policy so far, where fitness says "
+        "that they are clearly worse; not with potential=true",
+    )
     duplicate: float = option(
         0.01,
         "a program this near to a trained one (EPIC, and its plain values) takes over its score; 0: none does",

@@ -6,6 +6,7 @@ server that has imported the heavy packages once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import multiprocessing
@@ -35,6 +36,8 @@ PRELOADED = [
 """What takes seconds to import."""
 TRIES = 2
 """How often a training's process may die."""
+UNWRITABLE = os.EX_CANTCREAT
+"""With which a training's process ends that cannot even say what went wrong."""
 STOP_SECONDS = 60.0
 """For a training to save itself when the search is interrupted."""
 
@@ -111,13 +114,15 @@ class Workers:
                     process.join()
                     lifeline.close()
                     outcome = _read(training)
+                    if process.exitcode == UNWRITABLE:
+                        outcome = {"error": f"{training.config.run_dir}: cannot be written; is the disk full?"}
                     if outcome is None and tries[training.key] < TRIES:
                         waiting.appendleft(training)
                         continue
                     if outcome is None:
                         outcome = failed(f"its process died {TRIES} times ({_ending(process.exitcode)})")
                     if "error" in outcome:
-                        training.outcome.unlink()
+                        training.outcome.unlink(missing_ok=True)
                         raise UsageError(outcome["error"])
                     done(training, outcome)
         finally:
@@ -148,12 +153,17 @@ def _work(training: Training, lifeline: Connection) -> None:
     """What a training's process does."""
     os.setsid()  # Ctrl-C is for the search, which asks its trainings to stop
     threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
-    log = os.open(training.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    outcome = train_and_score(training)
-    if outcome is not None:
-        write_text(training.outcome, json.dumps(outcome, allow_nan=False))
+    try:
+        log = os.open(training.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        outcome = train_and_score(training)
+        if outcome is not None:
+            write_text(training.outcome, json.dumps(outcome, allow_nan=False))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            print(f"error: {error}", file=sys.stderr, flush=True)
+        os._exit(UNWRITABLE)
 
 
 def _die_with(lifeline: Connection) -> None:

@@ -264,7 +264,7 @@ def test_a_full_disk_is_told_and_what_was_saved_is_kept(mine: Path, monkeypatch:
     arguments = (*WORLD, "rewards=[env,mine.py:centered]", "coverages=[random]")
     with monkeypatch.context() as patch:
         patch.setattr(session.Session, "_components", no_space)
-        with pytest.raises(UsageError, match=r"No space left on device[\s\S]*resume=out goes on from there"):
+        with pytest.raises(UsageError, match=r"out: No space left on device[\s\S]*resume=out goes on from there"):
             compared(*arguments, "output=out")
     assert compared("resume=out")["status"] == "complete"
 

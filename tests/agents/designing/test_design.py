@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -337,6 +339,27 @@ def test_an_environment_that_the_kit_does_not_know(tmp_path: Path) -> None:
     }
     cached = list((tmp_path / "baselines").glob("*.json"))
     assert len(cached) == 2
+
+
+def test_a_full_disk_is_told_with_the_folder_and_the_search_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = recording(tmp_path / "r.sqlite", first_0=[scripted.SYNTAX], retry_1=[scripted.UPRIGHT])
+    out = tmp_path / "out"
+    write, left = Journal.write, [2]
+
+    def fill_up(self: Journal, kind: str, key: str, value: Any) -> Any:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left[0] -= 1
+        return write(self, kind, key, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", fill_up)
+        options = ("designer.samples=1", "designer.iterations=1", f"llm.path={store}", f"output={out}")
+        with pytest.raises(UsageError, match=rf"{out}: No space left on device\n.*resume={out} goes on"):
+            designed(*SMALL, *options)
+    assert designed(f"resume={out}")["rounds"] == 2
 
 
 def test_a_prompt_that_shows_what_judges_is_not_sent(

@@ -148,6 +148,32 @@ def test_the_machines_faults_are_no_candidates(tmp_path: Path, workers: Workers)
     assert not busy.outcome.exists()
 
 
+def test_a_disk_that_is_full_is_no_candidates_fault(tmp_path: Path, workers: Workers) -> None:
+    full = training(tmp_path / "full", GOOD)
+    full.log.symlink_to("/dev/full")
+    with pytest.raises(UsageError, match=r"full/seed_0.*is the disk full"):
+        results(workers, full)
+
+
+def test_a_sandbox_that_is_killed_from_outside_costs_one_candidate(tmp_path: Path, workers: Workers) -> None:
+    victim = training(tmp_path / "victim", GOOD, steps=1 << 20)
+
+    def kill() -> None:
+        lock = tmp_path / "victim" / "seed_0" / "lock"
+        while not (tmp_path / "victim" / "seed_0" / "progress.csv").exists():
+            time.sleep(0.01)
+        trainer = lock.read_text().split()[1]
+        (sandbox,) = Path(f"/proc/{trainer}/task/{trainer}/children").read_text().split()
+        os.kill(int(sandbox), signal.SIGKILL)  # as the kernel does when memory runs out
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    found = results(workers, victim, training(tmp_path / "other", GOOD, steps=128))
+    thread.join()
+    assert "was killed by signal 9 (SIGKILL)" in found[f"victim/0/{1 << 20}"]["failure"]
+    assert found["other/0/128"]["score"] > 0
+
+
 def test_one_run_cannot_be_trained_twice_at_a_time(tmp_path: Path, workers: Workers) -> None:
     with pytest.raises(ValueError, match="asked for twice"):
         results(workers, training(tmp_path / "a", GOOD), training(tmp_path / "a", GOOD))

@@ -119,9 +119,13 @@ class Trajectories:
 def apart(better: np.ndarray, worse: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Episodes of two policies by which they can be told apart, from the fitness ``(n,)`` of each.
 
+    The intervals are those of a single episode, not of the mean: a policy that is better by little, however certainly,
+    says little about rewards.
+
     Returns:
-        Which of the better policy's are not below, and which of the worse one's are not above the 95 % interval of
-        their mean; None if the intervals overlap. So each of the former is better than each of the latter.
+        Which of the better policy's are not below, and which of the worse one's are not above the interval in which 95
+        per cent of its episodes are expected; None if the two overlap. So each of the former is better than each of the
+        latter.
     """
     low, high = _interval(better)[0], _interval(worse)[1]
     if not low > high:
@@ -130,7 +134,9 @@ def apart(better: np.ndarray, worse: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:
+    """Student's prediction interval."""
     from scipy.special import stdtrit
 
-    half = float(stdtrit(len(values) - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return float(values.mean()) - half, float(values.mean()) + half
+    n, mean = len(values), float(values.mean())
+    half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    return mean - half, mean + half

@@ -19,13 +19,12 @@ from tests.agents.designing.scripted import CENTERED, SMALL, SYNTAX, UPRIGHT, de
 FALLING = "def reward(next_pole_angle):\n    return {'lean': np.abs(next_pole_angle) - 0.2}"
 
 
-def test_policies_are_apart_if_their_intervals_are() -> None:
-    better, worse = np.array([4.0, 5, 6]), np.array([0.0, 0, 0.5])
-    # Student's t with 2 degrees of freedom is 4.303: 5 -+ 2.48 and 0.167 -+ 0.717
+def test_policies_are_apart_if_the_intervals_of_their_episodes_are() -> None:
+    better, worse = np.array([14.0, 15, 16]), np.array([0.0, 0, 3])
+    # Student's t with 2 degrees of freedom is 4.303; times sqrt(1 + 1 / 3): 15 -+ 4.97 and 1 -+ 8.61
     assert [rows.tolist() for rows in apart(better, worse) or ()] == [[0, 1, 2], [0, 1, 2]]
+    assert apart(better - 0.5, worse) is None  # 9.53 is within
     assert apart(worse, better) is None
-    assert apart(better, better) is None
-    assert apart(better, np.array([0.0, 1, 2])) is None  # 1 -+ 2.48 reaches to 3.48
     assert apart(np.full(3, 2.0), np.full(3, 2.0)) is None
     assert apart(np.full(3, 2.0), np.full(3, 1.0)) is not None
 
@@ -33,7 +32,7 @@ def test_policies_are_apart_if_their_intervals_are() -> None:
 def test_each_episode_that_is_taken_is_better_than_each_of_the_others() -> None:
     rng, found = np.random.default_rng(0), 0
     for _ in range(200):
-        better, worse = rng.normal(1.5, 1, 8), rng.normal(0, 1, 8)
+        better, worse = rng.normal(5, 1, 8), rng.normal(0, 1, 8)
         if (rows := apart(better, worse)) is not None:
             found += 1
             assert better[rows[0]].min() > worse[rows[1]].max()

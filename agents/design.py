@@ -77,7 +77,8 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
             return _run(saved, folder)
         except (UsageError, OSError) as error:
             told = reason(error, folder.path)
-            folder.discard_unused()
+            if config.resume is None:
+                folder.discard_unused()
             if not folder.config.exists():
                 raise UsageError(told) from error
             raise UsageError(f"{told}\nwhat was done is kept: resume={folder.path} goes on from there") from error

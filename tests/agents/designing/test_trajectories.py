@@ -62,6 +62,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         return folder / "out", designed(*SMALL, *options, f"llm.path={store}", f"output={folder / 'out'}")
 
 
+@pytest.mark.slow
 def test_a_program_that_prefers_worse_episodes_is_sent_back_untrained(searched: tuple[Path, dict[str, Any]]) -> None:
     out, _ = searched
     journal = Journal(out / "journal.jsonl")
@@ -80,6 +81,7 @@ def test_a_program_that_prefers_worse_episodes_is_sent_back_untrained(searched: 
     assert max(chosen["worse"]["fitness"]) < 100
 
 
+@pytest.mark.slow
 def test_no_prompt_shows_what_the_episodes_were_worth(searched: tuple[Path, dict[str, Any]]) -> None:
     journal = Journal(searched[0] / "journal.jsonl")
     (last,) = [reply for reply in journal.all("reply").values() if reply["label"].endswith("/2/improve")]
@@ -93,6 +95,7 @@ def test_no_prompt_shows_what_the_episodes_were_worth(searched: tuple[Path, dict
     assert words.isdisjoint(f"{value:.{digits}g}" for value in fitness for digits in (2, 3, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["trajectories", "check"])
 def test_going_on_in_the_middle_of_a_round_checks_on_the_same_episodes(
     tmp_path: Path, searched: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, last: str
@@ -114,6 +117,7 @@ def test_going_on_in_the_middle_of_a_round_checks_on_the_same_episodes(
     ]
 
 
+@pytest.mark.slow
 def test_other_episodes_than_those_of_the_journal_are_refused(
     tmp_path: Path, searched: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 python -m envs                # environments and their tasks
 python -m envs Humanoid       # the tasks and named fields of one
+python -m envs nethack        # the tasks of NetHack and MiniHack, one of each family
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import sys
 from collections.abc import Sequence
 
 from envs.make import find_task, names, tasks
+from envs.nethack.tasks import FLAGSHIPS
 from envs.task import Task
 
 
-def overview() -> str:
-    """All tasks as a Markdown table."""
+def overview(chosen: Sequence[str] | None = None) -> str:
+    """The tasks of environments, by default of all that need no extra, as a Markdown table."""
     lines = ["| environment | task | what is wanted | fitness | steps |", "|---|---|---|---|---|"]
-    for name in names():
+    for name in names() if chosen is None else chosen:
         for number, task in enumerate(tasks(name).values()):
             lines.append(f"| {name if number == 0 else ''} | {task.name} | {_row(task)} |")
     return "\n".join(lines)
@@ -37,7 +39,10 @@ def _row(task: Task) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Print what is asked for."""
     try:
-        print("\n\n".join(fields(name) for name in arguments) or overview())
+        if list(arguments) == ["nethack"]:
+            print(overview(FLAGSHIPS))
+        else:
+            print("\n\n".join(fields(name) for name in arguments) or overview())
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

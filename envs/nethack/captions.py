@@ -126,22 +126,25 @@ class Inventory(Part):
     def __init__(self, env: NetHackGame):
         super().__init__(env)
         self._strings, self._letters = env.array("inv_strs"), env.array("inv_letters")
-        self._bytes = b""
+        self._row = self._strings.shape[1]
+        self._text = self._strings.reshape(-1).data
+        self._bytes = (b"", b"")
         self._items: dict[int, str] = {}
 
     def begin(self, change: Change) -> None:
         """See `Part`."""
-        self._bytes, self._items = self._strings.tobytes(), self._carried()
+        self._items = self._carried()
+        self._bytes = self._look()
 
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
         if change.over:
             return ()
-        latest = self._strings.tobytes()
-        if latest == self._bytes:
+        if self._look() == self._bytes:
             return ()
         had, has = self._items, self._carried()
-        self._bytes, self._items = latest, has
+        self._items = has
+        self._bytes = self._look()
         news = [f"lost {_item(had[letter])}" for letter in had if letter not in has]
         for letter, item in has.items():
             if letter not in had:
@@ -149,6 +152,10 @@ class Inventory(Part):
             elif item != had[letter]:
                 news.append(f"now carries {item}")
         return news
+
+    def _look(self) -> tuple[bytes, bytes]:
+        """The letters, and the texts of as many items as there were: without new letters, nothing else changes."""
+        return self._letters.tobytes(), self._text[: self._row * len(self._items)].tobytes()
 
     def _carried(self) -> dict[int, str]:
         letters = self._letters.tobytes().rstrip(b"\0")

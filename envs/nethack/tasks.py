@@ -143,6 +143,14 @@ LISTED = tuple(name for name in NAMES if name.startswith("NetHack") or name.spli
 """Names with a text and subgoals of their own. The others are known too, with success as their fitness."""
 
 
+FLAGSHIPS = (
+    *("MiniHack-KeyRoom-S5", "MiniHack-Room-5x5", "MiniHack-Corridor-R2", "MiniHack-MazeWalk-9x9", "MiniHack-River"),
+    *("NetHackScore", "NetHackStaircase", "NetHackStaircasePet", "NetHackOracle", "NetHackGold", "NetHackEat"),
+    *("NetHackScout", "NetHackChallenge", "NetHack"),
+)
+"""One name of each family of `LISTED`."""
+
+
 def tasks_of(name: str) -> dict[str, Task]:
     """The tasks of a name or id of NLE or MiniHack; empty if it is none of theirs.
 

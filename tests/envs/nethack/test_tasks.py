@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ pytest.importorskip("minihack", reason="needs the extra 'nethack'")
 
 import envs
 from agents.episodes import EpisodeStatistics
+from envs.__main__ import fields, overview
 from envs.expose import StateTracker
 from envs.nethack.fields import AT, FIELDS
 from envs.nethack.names import NAMES
 from envs.nethack.rewards import Gained, Sparse
-from envs.nethack.tasks import LISTED
+from envs.nethack.tasks import FLAGSHIPS, LISTED
 from envs.scoring import Scores
 from reward_designers.base import FunctionReward, Transition
 from reward_designers.checker import check_reward
@@ -180,3 +182,14 @@ def test_deeper_staircases() -> None:
 def test_an_unknown_field_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no field 'goldd'"):
         Gained(field="goldd")
+
+
+def test_the_documentation_has_all_names_tasks_and_fields() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "nethack.md").read_text()
+    assert overview(FLAGSHIPS) in page
+    assert fields("NetHackScore") in page
+    listed = page.partition("## All names")[2].replace("\n", " ")
+    assert set(NAMES) <= set(listed.replace(",", " ").split())
+    for name in FLAGSHIPS:
+        for task in envs.tasks(name).values():
+            assert not task.subgoals or name.startswith("NetHackStair") or " → ".join(task.subgoals) in page

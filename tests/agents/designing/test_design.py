@@ -290,7 +290,7 @@ def test_every_designer_goes_through_the_same_loop(tmp_path: Path, server: ChatS
         "text2reward": (f"feedback={tmp_path / 'said.txt'}", "designer.refinements=1"),
     }[designer]
     out = tmp_path / "out"
-    asked = asking(server)[:-2]
+    asked = [option for option in asking(server) if not option.startswith("designer.")]
     server.default = obliging
     try:
         summary = designed(*asked, f"designer={designer}", *options, "total_timesteps=128", f"output={out}")

@@ -168,7 +168,7 @@ class Annotation:
                 steps += count
                 if self._desk.see(caption, count, None if uncertainty is None else float(uncertainty[index])):
                     known += count
-            self._desk.trim()
+            self._desk.end_rollout()
             self._steps.append((known, steps))
             if self.sync:
                 self._call_all()

@@ -56,9 +56,9 @@ class Desk(ABC):
     def answer(self, answers: Iterable[Any]) -> None:
         """Answers to items that were taken."""
 
-    def trim(self) -> None:
-        """Keep to the queue's capacity."""
-        self.queue.trim()
+    def end_rollout(self) -> None:
+        """All captions of a rollout were seen."""
+        self.queue.end_rollout()
 
     def collect(self) -> list[Any]:
         """Answers that arrived since the last call."""
@@ -182,10 +182,10 @@ class PairDesk(Desk):
             if other in self._met:
                 self._settle(answer)
 
-    def trim(self) -> None:
-        """See `Desk.trim`; a forgotten caption is nobody's partner."""
+    def end_rollout(self) -> None:
+        """See `Desk.end_rollout`; a forgotten caption is nobody's partner."""
         before = self.queue.forgotten
-        self.queue.trim()
+        self.queue.end_rollout()
         if self.queue.forgotten > before:
             kept = {*self.queue}
             self._met = {caption: met for caption, met in self._met.items() if met or caption in kept}

@@ -6,6 +6,8 @@ Orders:
         captions are mostly neutral, so part of the calls goes to news and doubts.
     fifo: the first seen first.
     newest: the last seen first, as ONI (arXiv 2410.23022) does; but here no caption is asked about twice.
+
+Of captions that are alike in this, the more frequent comes first, or the one that was named first.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ class Entry:
 
     Attributes:
         caption: The text.
-        first: When it was first seen, as a running number.
-        last: When it was last seen.
+        first: In which rollout it was first seen.
+        last: In which it was last seen.
         count: In how many steps.
         uncertainty: The reward model's, None if it has said nothing.
         since: When it came, seconds of `time.monotonic`.
@@ -46,10 +48,10 @@ class Entry:
 
 KEYS: dict[str, Callable[[Entry], Any]] = {
     "frequent": lambda entry: (entry.count, entry.last),
-    "newest": lambda entry: entry.first,
+    "newest": lambda entry: (entry.first, entry.count),
     "doubtful": lambda entry: -1.0 if entry.uncertainty is None else entry.uncertainty,
     "first seen": lambda entry: -entry.first,
-    "last seen": lambda entry: entry.last,
+    "last seen": lambda entry: (entry.last, entry.count),  # of one rollout the order is not known
 }
 WORTH = {"priority": "frequent", "fifo": "first seen", "newest": "last seen"}
 """By which key a caption of an order keeps its place when there are too many."""
@@ -90,7 +92,6 @@ class CaptionQueue:
 
     def see(self, caption: str, count: int = 1, uncertainty: float | None = None) -> None:
         """`caption` was seen in `count` steps."""
-        self._clock += 1
         entry = self._waiting.get(caption) or self._asked.get(caption)
         if entry is None:
             entry = self._waiting[caption] = Entry(caption, self._clock, self._clock)
@@ -99,8 +100,9 @@ class CaptionQueue:
         if uncertainty is not None:
             entry.uncertainty = uncertainty
 
-    def trim(self) -> None:
-        """Forget what is beyond `capacity`."""
+    def end_rollout(self) -> None:
+        """All captions of a rollout were seen; forget what is beyond `capacity`."""
+        self._clock += 1
         excess = len(self._waiting) - self.capacity
         if excess > 0:
             for entry in heapq.nsmallest(excess, self._waiting.values(), key=KEYS[WORTH[self.order]]):

@@ -9,9 +9,11 @@ from reward_designers.intrinsic.queue import CaptionQueue
 
 def filled(order: str, capacity: int = 100) -> CaptionQueue:
     """Five captions: `a` to `e` first seen in this order, `c` most frequent, `a` last seen."""
-    queue = CaptionQueue(order, capacity)
+    queue = CaptionQueue(order, 100)
     for caption, count in (("a", 2), ("b", 1), ("c", 9), ("d", 5), ("e", 1), ("a", 1)):
         queue.see(caption, count)
+        queue.end_rollout()
+    queue.capacity = capacity
     return queue
 
 
@@ -19,6 +21,17 @@ def test_orders() -> None:
     assert filled("fifo").take(9) == ["a", "b", "c", "d", "e"]
     assert filled("newest").take(9) == ["a", "e", "d", "c", "b"]
     assert filled("priority").take(1) == ["c"]
+
+
+def test_within_a_rollout_the_frequent_ones_come_first() -> None:
+    for order, expected in (("newest", ["y", "x", "a"]), ("priority", ["y", "x", "a"]), ("fifo", ["a", "x", "y"])):
+        queue = CaptionQueue(order)
+        queue.see("a")
+        queue.end_rollout()
+        queue.see("x", 2)
+        queue.see("y", 3)
+        queue.end_rollout()
+        assert queue.take(3) == expected
 
 
 def test_priority_takes_turns_across_calls() -> None:
@@ -52,7 +65,7 @@ def test_what_is_being_asked_about_is_not_asked_about_again(order: str) -> None:
 def test_too_many_are_forgotten_in_the_reverse_of_the_order() -> None:
     for order, kept in (("priority", ["a", "c", "d"]), ("fifo", ["a", "b", "c"]), ("newest", ["a", "d", "e"])):
         queue = filled(order, capacity=3)
-        queue.trim()
+        queue.end_rollout()
         assert sorted(queue.take(9)) == kept
         assert queue.forgotten == 2
 

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 GL_PACKAGES = (("libegl1", "libegl-mesa0", "libgl1-mesa-dri", "libopengl0"), ("libosmesa6",))  # EGL, else OSMesa
-EXTRAS = ("vlm", "llm", "ray", "wandb", "hdf5", "nethack", "alfworld", "dev", "all")
+EXTRAS = ("vlm", "llm", "ray", "wandb", "hdf5", "embedding", "nethack", "alfworld", "dev", "all")
 PROBE_GL = """
 import sys
 from envs.gl import GLError, ensure_gl

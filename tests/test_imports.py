@@ -23,7 +23,18 @@ OURS = ("agents", "envs", "reward_designers")
 # `base` reaches for these inside its methods (`a + b` builds a Sum): the one cycle, and a lazy one.
 LAZY = {"reward_designers.transforms", "reward_designers.shaping", "reward_designers.saving"}
 HEAVY = ("torch", "torchvision", "open_clip", "mujoco", "stable_baselines3", "matplotlib", "scipy", "transformers")
-OPTIONAL = ("openai", "nle", "minihack", "alfworld", "textworld", "ray", "wandb", "sentence_transformers", "h5py")
+OPTIONAL = (
+    "openai",
+    "nle",
+    "minihack",
+    "alfworld",
+    "textworld",
+    "ray",
+    "wandb",
+    "sentence_transformers",
+    "h5py",
+    "wordllama",
+)
 
 
 def sources() -> dict[str, Path]:

@@ -1,6 +1,7 @@
 """Rewards from feedback on captions: what happened, in words, judged by a goal while training runs."""
 
 from reward_designers.intrinsic.annotation import Annotation, Status
+from reward_designers.intrinsic.embedding import EmbeddingAnnotator
 from reward_designers.intrinsic.labels import Annotator, Label, Pair, Preference, Spent
 from reward_designers.intrinsic.lexicon import Lexicon, Rule
 from reward_designers.intrinsic.llm import LLMAnnotator
@@ -14,6 +15,7 @@ __all__ = [
     "Annotator",
     "CaptionModel",
     "Classification",
+    "EmbeddingAnnotator",
     "IntrinsicReward",
     "LLMAnnotator",
     "Label",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reward_designers.intrinsic import Annotator, Label
 from reward_designers.llm import BudgetError, LLMError
@@ -66,3 +67,14 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.01)
+
+
+@dataclass
+class Letters:
+    """Embeds a text as its numbers of a and b, negative after a minus."""
+
+    flat: bool = False
+
+    def encode(self, texts: list[str]) -> list[Any]:
+        rows = [[(-1) ** ("-" in text) * text.count(letter) for letter in "ab"] for text in texts]
+        return rows[0][:1] if self.flat else rows

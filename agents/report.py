@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.build import find_task
 from agents.cli import UsageError, fail
 from agents.drawing import INK
 from agents.pages import embedded, render
@@ -31,6 +32,8 @@ def write_report(run: RunDir) -> Path:
 
     config = yaml.safe_load((run.path / "config.yaml").read_text())
     rows, meta, summary = read_progress(run.progress), run.read_meta(), run.read_summary()
+    task = find_task(config["env"]["id"] or config["env"]["name"] or "", config["task"])
+    adds_up = task is not None and task.adds_up
     page = render(
         "report.html",
         title=_title(config),
@@ -39,7 +42,7 @@ def write_report(run: RunDir) -> Path:
         meta=meta,
         summary=summary,
         tiles=_tiles(rows, summary),
-        figures=[(title, figure(series, unit)) for title, unit, series in _figures(rows)],
+        figures=[(title, figure(series, unit)) for title, unit, series in _figures(rows, adds_up)],
         video=embedded(run.video),
         run=run.path,
     )
@@ -85,11 +88,12 @@ def figure(series: Series, unit: str = "") -> str:
     return svg.replace(INK, "currentColor")
 
 
-def _figures(rows: Sequence[Mapping[str, float]]) -> list[tuple[str, str, Series]]:
-    """Title, unit and curves of each figure that there is something to show in."""
+def _figures(rows: Sequence[Mapping[str, float]], adds_up: bool) -> list[tuple[str, str, Series]]:
+    """Title, unit and curves of each figure that there is something to show in; ``adds_up`` as in `envs.task.Task`."""
+    fitness = "sum over an episode" if adds_up else "per step, mean of episodes"
     components = sorted({name for row in rows for name in row if name.startswith("reward/")})
     wanted = [
-        ("Fitness", "per step, mean of episodes", {"training": "rollout/fitness", "evaluated": "eval/fitness"}),
+        ("Fitness", fitness, {"training": "rollout/fitness", "evaluated": "eval/fitness"}),
         ("Success", SHARE, {"training": "rollout/success", "evaluated": "eval/success"}),
         ("Reward", "sum over an episode", {"training": "rollout/ep_rew_mean", "evaluated": "eval/reward"}),
         ("Reward by component", "sum over an episode", {name.removeprefix("reward/"): name for name in components}),

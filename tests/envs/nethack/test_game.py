@@ -345,3 +345,16 @@ def test_pictures_show_the_terminal() -> None:
     yellow = (picture[..., 0] > 150) & (picture[..., 2] < 90)
     assert yellow.any()  # the door
     env.close()
+
+
+def test_games_in_processes_are_the_same_games() -> None:
+    here, there = (envs.make_vec("MiniHack-KeyRoom-S5", 2, vectorization_mode=mode) for mode in ("sync", "async"))
+    try:
+        first, second = here.reset(seed=3)[0], there.reset(seed=3)[0]
+        for action in ([0, 1], [2, 3], [8, 4]):
+            for key in first:
+                np.testing.assert_array_equal(first[key], second[key])
+            first, second = here.step(np.array(action))[0], there.step(np.array(action))[0]
+    finally:
+        here.close()
+        there.close()

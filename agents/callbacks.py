@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from types import FrameType
 from typing import Any
 
@@ -61,6 +62,7 @@ class BetweenUpdates(BaseCallback):
         eval_every: Timesteps between evaluations; 0 for none.
         evaluate: Returns metrics to log.
         display: Shows progress.
+        watch: Is shown every row before it is written; what it records goes with it.
         elapsed: Seconds that the run took before it was resumed.
         resumed: Whether what is due at the first step was done before.
 
@@ -77,6 +79,7 @@ class BetweenUpdates(BaseCallback):
         eval_every: int,
         evaluate: Callable[[], Mapping[str, float]],
         display: Display,
+        watch: Callable[[Mapping[str, Any]], None] | None = None,
         elapsed: float = 0.0,
         resumed: bool = False,
     ):
@@ -87,6 +90,7 @@ class BetweenUpdates(BaseCallback):
         self._eval_every = eval_every
         self._evaluate = evaluate
         self._display = display
+        self._watch = watch
         self._began = time.monotonic() - elapsed
         self._resumed = resumed
         self.began = False
@@ -133,6 +137,8 @@ class BetweenUpdates(BaseCallback):
         self._last_log = (time.monotonic(), self.timesteps)
         self.logger.record("time/elapsed", time.monotonic() - self._began)
         self.logger.record(STEP, self.timesteps)
+        if self._watch is not None:
+            self._watch(self.logger.name_to_value)
         self._display.show(self.logger.name_to_value)
         self.logger.dump(self.timesteps)
 
@@ -198,7 +204,7 @@ class CsvFormat(KVWriter):
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
         """Append a row, the step first and the rest by name."""
-        row = {name: float(value) for name, value in sorted(key_values.items()) if np.isscalar(value)}  # type: ignore[arg-type]
+        row = {name: float(value) for name, value in sorted(key_values.items()) if isinstance(value, Real)}
         self.file.append({STEP: row.pop(STEP)} | row)
 
     def close(self) -> None:

@@ -230,6 +230,9 @@ class IntrinsicReward:
         None, "SQLite file of answers that cost something; runs may share it; default: in the run's folder", text=True
     )
     sync: bool = option(False, "wait for every answer, so that runs repeat exactly")
+    stop_on_alarm: bool = option(
+        False, "stop when this reward has risen for long while fitness has not; by default it is only said"
+    )
 
 
 @dataclass

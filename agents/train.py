@@ -119,6 +119,7 @@ class Session:
             from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
             from agents.checkpoint_files import checkpoints as checkpoints_in
             from agents.checkpoint_files import read_checkpoint
+            from agents.guard import HackingAlarm
             from envs.gl import GLError
             from reward_designers.base import RewardError
 
@@ -139,13 +140,16 @@ class Session:
         self.best = best_score(progress.rows, self.judge)
         self._open_logs(progress, start if latest else None)
         display, stop = Display(total, start, self._note), StopRequest()
-        checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
+        truth = "rollout/fitness" if self.task else "rollout/env_reward"
+        self.alarm = None if self.taught is None else HackingAlarm("reward/intrinsic", truth, progress.rows)
+        self.checkpoints = checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
         between = BetweenUpdates(
             self.venv,
             log_every=config.log_every or total,
             eval_every=config.eval_every or 0,
             evaluate=self._evaluate,
             display=display,
+            watch=self._watch,
             elapsed=progress.rows[-1].get("time/elapsed", 0.0) if progress.rows else 0.0,
             resumed=latest is not None,
         )
@@ -196,9 +200,10 @@ class Session:
         if config.wandb and importlib.util.find_spec("wandb") is None:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
+        self.taught = intrinsic_part(self.reward) if _reward_name(config) == "intrinsic" else None
         self.annotation: Annotation | None = None
-        if (taught := intrinsic_part(self.reward)) is not None and config.reward.name == "intrinsic":
-            self.annotation = teach(taught, config, run.path)
+        if self.taught is not None:
+            self.annotation = teach(self.taught, config, run.path)
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)
@@ -215,6 +220,20 @@ class Session:
         self.eval_venv = make_venv(
             config, min(config.eval_episodes, MAX_EVAL_ENVS), self.reward if self.scores_reward else None
         )
+
+    def _watch(self, row: Mapping[str, Any]) -> None:
+        """What pays, for the log; and an alarm if it pays without the task being done."""
+        if self.taught is None:
+            return
+        top = self.taught.top()
+        table = "\n".join(f"| {amount:.4g} | {times} | {caption} |" for caption, times, amount in top)
+        text = f"| paid | times | caption |\n| --- | --- | --- |\n{table}"
+        self.model.logger.record("captions/top", text, exclude=("csv",))
+        if self.alarm is not None and self.alarm(row):
+            best = "; ".join(f"{caption!r} paid {amount:.3g}" for caption, _, amount in top[:3])
+            print(f"\nwarning: {self.alarm.text}. What pays most: {best}", file=sys.stderr, flush=True)
+            if self.config.reward.stop_on_alarm:
+                self.checkpoints.stop()
 
     def _note(self) -> str:
         """What else a person wants to see beside the progress."""
@@ -283,6 +302,10 @@ class Session:
             "best": self.best if self.best > -float("inf") else None,
             "last": last,
         }
+        if self.taught is not None:
+            summary["captions"] = self.taught.top()
+        if self.alarm is not None and self.alarm.text:
+            summary["alarm"] = self.alarm.text
         if failure:
             summary |= {"failure": failure, "at_fault": at_fault}
         with told():

@@ -16,7 +16,11 @@ class Hallway(gym.Env):
 
     def __init__(self) -> None:
         self.place, self.keys, self.caption = 0, 0, ""
-        self.state_arrays = {"caption": lambda: self.caption}
+
+    @property
+    def state_arrays(self) -> dict[str, Any]:
+        """See `envs.expose.state_readers`."""
+        return {"caption": lambda: self.caption}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)

@@ -12,6 +12,7 @@ from agents.cli import UsageError
 from agents.config import Judge
 from agents.intrinsic import intrinsic_part
 from agents.runs import RunDir, read_progress
+from reward_designers.intrinsic import Label
 from reward_designers.llm.store import ReplyStore
 from tests.agents.runners import configured, numbers, resumed, trained
 from tests.reward_designers.intrinsic.llm_server import answered, judge
@@ -93,6 +94,36 @@ def test_training_goes_on_without_the_server(
     reward = intrinsic_part(make_reward(run.read_config(), run.path))
     assert reward is not None
     assert not reward.model(["The door opens."]).any()
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_judge_that_praises_the_wrong_thing_sets_off_an_alarm(
+    stops: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "reward_designers.intrinsic.Lexicon.label",
+        lambda self, goal, captions: [Label(caption, float("place 1" in caption)) for caption in captions],
+    )
+    options = (
+        "reward.beta=0",
+        "reward.cap=1000",
+        "reward.extrinsic=0",
+        "log_every=64",
+        f"reward.stop_on_alarm={stops}",
+    )
+    steps = ("total_timesteps=2560", "algo.learning_rate=0.001", "algo.n_epochs=4", "algo.gamma=0.9")
+    if stops:
+        with pytest.raises(SystemExit, match="0"):
+            hallway(tmp_path / "run", *options, *steps)
+    else:
+        hallway(tmp_path / "run", *options, *steps)
+    told = capsys.readouterr().err
+    assert "reward/intrinsic rose from" in told
+    assert "What pays most: 'You walk to place 1.'" in told
+    summary = RunDir.open(str(tmp_path / "run")).read_summary()
+    assert summary["captions"][0][0] == "You walk to place 1."
+    assert "You walk to place 1." in (tmp_path / "run" / "report.html").read_text()
+    assert (summary["timesteps"] < 2560) == stops
 
 
 @pytest.mark.parametrize(

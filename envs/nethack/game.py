@@ -137,7 +137,7 @@ class NetHackGame(gym.Env):
             "deepest": self._deepest,
             "solved": self._solved,
             "said": self.said,
-            "key_carried": lambda: KEY in self._arrays["inv_glyphs"],
+            "key_carried": lambda: KEY in self._arrays["inv_glyphs"].tolist(),
             "explored": functools.partial(self.follow, "explored"),
             "opened": functools.partial(self.follow, "doors_opened"),
             "happened": functools.partial(self.follow, "caption"),
@@ -147,7 +147,10 @@ class NetHackGame(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Begin a new game; ``options["wizkit_items"]`` goes to NLE."""
+        """Begin a new game; ``options["wizkit_items"]`` goes to NLE.
+
+        The step that ends a game has ``info["end_status"]``: ``solved``, ``died``, ``aborted``, or ``over`` otherwise.
+        """
         super().reset(seed=seed)
         core, display = self.np_random.integers(2**31 - 1, size=2).tolist()
         if levels := getattr(self.game, "_level_seeds", None):  # upstream's argument `seeds`
@@ -157,12 +160,12 @@ class NetHackGame(gym.Env):
 
     def _begin(self, core: int, display: int, options: dict[str, Any] | None) -> None:
         """Begin the game of these seeds."""
+        if self.game.savedir and self._origin is not None and not self._pynethack.done():
+            self.game._quit_game(self._now, False)  # so that the recording ends as NLE's do
         self._bind()
         self._origin = (core, display, options)
         self._actions = []
         game = self.game
-        if game.savedir and not self._over:  # so that the recording ends as NLE's do
-            game._quit_game(self._now, False)
         self._pynethack.set_initial_seeds(core, display, False, None)
         given: dict[str, Any] = {"options": options} if options else {}
         if getattr(game, "_level_seeds", None) is not None:
@@ -220,7 +223,8 @@ class NetHackGame(gym.Env):
         if status:
             self._over = True
             self._solved[...] = status == _SOLVED
-            info["end_status"] = "aborted" if aborted else "solved" if status == _SOLVED else "died"
+            died = done and self._line[_HP] == 0
+            info["end_status"] = "solved" if status == _SOLVED else "died" if died else "aborted" if aborted else "over"
         for follower in self._followers.values():
             follower.step(done)
         return self._observe(), reward, status > 0, aborted, info
@@ -236,7 +240,8 @@ class NetHackGame(gym.Env):
         if not self._parts:
             return last
         lines = dict.fromkeys([*map(_text, self._parts), last])
-        return " ".join(line for line in lines if line and not any(noise in line for noise in _NOISE))
+        noises = _NOISE if self._is_key_door else ()
+        return " ".join(line for line in lines if line and not any(noise in line for noise in noises))
 
     def render(self) -> Any:
         """The terminal: a picture ``(400, 640, 3)`` uint8, or text."""
@@ -297,6 +302,7 @@ class NetHackGame(gym.Env):
         self._pynethack = self.game.nethack._pynethack
 
     def crop(self, key: str) -> Crop:
+        """The part of a map array around the hero, kept up from the next step on."""
         if key not in self._crops:
             self._crops[key] = Crop(self.array(key), self._size, _OUTSIDE[key])
         return self._crops[key]
@@ -333,7 +339,7 @@ class NetHackGame(gym.Env):
         assert self._level is not None
         return _SOLVED * bool(self._internal[4] and self._arrays["blstats"][_DEPTH] >= self._level)
 
-    def _skip(self, done: bool, ask: bool = True) -> bool:
+    def _skip(self, done: bool) -> bool:
         """Upstream's `_perform_known_steps`, which keeps what was said before each ``--More--``."""
         internal, pynethack = self._internal, self._pynethack
         while not done:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from agents.designing import setting
-from agents.designing.finish import FINAL_SEED
 from agents.designing.journal import Journal
 from agents.designing.training import Outcome, Training, failed
 from agents.train import EVAL_SEED
@@ -126,34 +125,33 @@ def test_the_best_is_not_what_was_once_high_in_training_or_with_one_lucky_seed(s
 
 def test_what_judges_has_seeds_of_its_own(searched) -> None:
     """Neither training nor its evaluations nor selection see the episodes that the last trainings are scored by."""
+    chosen_by = range(3)
 
     def final(number: float, seed: int) -> float:
-        return number if seed < FINAL_SEED else 0.5
+        return number if seed in chosen_by else 0.5
 
     options = ("seeds=3", "final_seeds=3", "baselines=false", "episodes=16", "rungs=2")
     summary, _, trainer = searched(*options, score=final, first_0=[program(1.0), program(2.0)])
     assert summary["final"]["best"]["mean"] == 0.5
-    by_stage: dict[bool, set[int]] = {True: set(), False: set()}
+    assert not set(summary["final"]["seeds"]) & set(chosen_by)
+    by_stage: dict[bool, set[int]] = {True: set(), False: set()}  # seeds and episodes, of the last trainings or before
     for training in trainer.asked:
-        episodes = range(training.heldout, training.heldout + training.episodes)
-        seed = training.config.seed
+        seed, episodes = training.config.seed, range(training.heldout, training.heldout + training.episodes)
         assert not {seed, EVAL_SEED + seed} & set(episodes)
-        by_stage[seed >= FINAL_SEED] |= set(episodes)
-        by_stage[seed >= FINAL_SEED] |= {seed}
+        by_stage[seed not in chosen_by] |= {seed, *episodes}
     assert not by_stage[True] & by_stage[False]
-    assert len(by_stage[True]) == 3 * 17
+    assert [len(numbers) for numbers in by_stage.values()] == [3 * 17, 3 * 17]
 
 
 def test_no_program_runs_in_the_searchs_process(searched, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trap: generated code in the trainer's process. Checks have others, and trainings are told to have them."""
-
-    def here(*_: object) -> None:
-        raise AssertionError("a program ran in this process")
-
-    monkeypatch.setattr(CodeReward, "_unprotected", here)
+    here: list[str] = []
+    unprotected = CodeReward._unprotected
+    monkeypatch.setattr(CodeReward, "_unprotected", lambda self, t: here.append(self.source) or unprotected(self, t))
     _, history, trainer = searched("duplicate=0.001", first_0=[program(1.0), program(2.0)])
     assert len(scores(history)) == 2
     assert {training.config.reward.sandbox.name for training in trainer.asked} == {"available"}
+    assert here == []
 
 
 def entries(folder: Path) -> list[tuple[str, str]]:
@@ -171,7 +169,7 @@ def test_a_search_that_dies_after_any_line_of_its_journal_comes_to_the_same(sear
     out, straight = tmp_path / "out", tmp_path / "straight"
     lines = (out / "journal.jsonl").read_bytes().splitlines(keepends=True)
     kinds = [json.loads(line)["kind"] for line in lines]
-    assert set(kinds) == {"reply", "check", "training", "round"}
+    assert set(kinds) >= {"reply", "check", "training", "round"}
     shutil.copytree(out, straight)
     for kept in range(len(lines)):
         half = lines[kept][: len(lines[kept]) // 2] if kept % 2 else b""

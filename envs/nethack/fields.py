@@ -14,8 +14,8 @@ from envs.task import Field
 BOTTOM_LINE = (
     "x",
     "y",
-    "strength_percentage",
     "strength",
+    "exact_strength",
     "dexterity",
     "constitution",
     "intelligence",
@@ -46,8 +46,8 @@ AT = {name: place for place, name in enumerate(BOTTOM_LINE)}
 _ABOUT = {
     "x": ("squares", "column on the map, 0 to 78"),
     "y": ("squares", "row on the map, 0 to 20, downwards"),
-    "strength": ("1", "strength; above 18 see strength_percentage"),
-    "strength_percentage": ("1", "strength as NetHack counts it, with 18/xx between 18 and 118"),
+    "strength": ("1", "strength, 3 to 25; 18/01 to 18/100 count as 19 to 21"),
+    "exact_strength": ("1", "strength, 3 to 125; 18/xx counts as 18 + xx"),
     "dexterity": ("1", "dexterity"),
     "constitution": ("1", "constitution"),
     "intelligence": ("1", "intelligence"),

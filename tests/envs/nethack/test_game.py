@@ -168,8 +168,9 @@ def test_the_dead_keep_their_numbers_and_have_no_hit_points() -> None:
 def test_the_bottom_line_is_in_nles_order() -> None:
     theirs = {"HP": "hp", "HPMAX": "max_hp", "AC": "armor_class", "XP": "experience_level", "EXP": "experience_points",
               "CAP": "burden", "DNUM": "dungeon_number", "DLEVEL": "dungeon_level", "ENE": "energy",
-              "ENEMAX": "max_energy", "HD": "monster_level", "ALIGN": "alignment", "STR25": "strength_percentage",
-              "STR125": "strength", "DEX": "dexterity", "CON": "constitution", "INT": "intelligence", "WIS": "wisdom",
+              "ENEMAX": "max_energy", "HD": "monster_level", "ALIGN": "alignment", "STR25": "strength",
+              "STR125": "exact_strength",
+              "DEX": "dexterity", "CON": "constitution", "INT": "intelligence", "WIS": "wisdom",
               "CHA": "charisma", "SCORE": "score", "X": "x", "Y": "y", "DEPTH": "depth", "GOLD": "gold",
               "TIME": "time", "HUNGER": "hunger", "CONDITION": "condition"}  # fmt: skip
     assert {getattr(nethack, f"NLE_BL_{key}"): name for key, name in theirs.items()} == dict(enumerate(BOTTOM_LINE))

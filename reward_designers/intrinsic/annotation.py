@@ -135,7 +135,7 @@ class Annotation:
         self._calls: dict[int, list[Any]] = {}
         self._next = 0
         self._dead = ""
-        self._restarts = 0
+        self._restarts, self._revive = 0, False
         self._lock = threading.RLock()
         where = None if store is None else Path(store)
         self._worker: Worker = Inline(annotator, goal, where, pairs) if sync else Process(annotator, goal, where, pairs)
@@ -172,8 +172,7 @@ class Annotation:
             self._steps.append((known, steps))
             if self.sync:
                 self._call_all()
-        if not self.sync:
-            self._worker.wake()
+        self._wake()
 
     def collect(self) -> tuple[list[Label], list[Preference]]:
         """Answers that arrived since the last call, each once; invalid ones among them."""
@@ -253,10 +252,13 @@ class Annotation:
             self._calls.clear()  # their answers come too late; the store has them
             self._desk.load_state_dict(read["desk"])
             self._steps.extend((known, steps) for known, steps in read["steps"])
-        if not self.sync:
-            self._worker.wake()
+        self._wake()
 
     # Calls
+
+    def _wake(self) -> None:
+        if self._thread is not None and not self._closed:
+            self._worker.wake()
 
     def _call_all(self) -> None:
         """Sync: ask until nothing waits, or nothing can be asked."""
@@ -308,16 +310,27 @@ class Annotation:
             return
         self._restarts += 1
         self._breaker.failed(reason)
-        self._worker.restart()
+        self._revive = True
 
     def _serve(self) -> None:
         """The thread that starts calls and takes in what comes back; it sleeps in between."""
+        try:
+            self._loop()
+        except Exception as error:  # a bug of ours must not end unseen either
+            with self._lock:
+                self._dead = f"{type(error).__name__}: {error}"
+
+    def _loop(self) -> None:
         while True:
+            with self._lock:
+                revive, self._revive = self._revive and not self._closed, False
+            if revive:
+                self._worker.restart()  # takes its time, so that nobody may have to wait for the lock
             with self._lock:
                 busy = self._start()
                 if self._dead or (self._closed and not busy):
                     return
-                pause = self._breaker.pause if self._breaker.state != "closed" and len(self._desk.queue) else None
+                pause = (self._breaker.pause or None) if len(self._desk.queue) else None
             for message in self._worker.messages(pause):
                 with self._lock:
                     self._receive(message)

@@ -41,8 +41,8 @@ class Message:
     """What a worker says.
 
     Attributes:
-        kind: ``ready`` (with what the store knew), ``answered``, ``failed`` (ask again later), ``out of budget``,
-            ``refused`` (it cannot get ready) or ``died``.
+        kind: ``ready`` (with what the store knew), ``answered``, ``failed`` (ask again later), ``out of budget`` or
+            ``died``.
         call: Which call it is about.
         answers: Labels or preferences.
         spent: What the annotator has used up.
@@ -187,7 +187,7 @@ class Process(Worker):
         self._open()
 
     def close(self) -> None:
-        """See `Worker.close`; calls under way end by themselves, and are stored."""
+        """See `Worker.close`; what it still does is cut off."""
         if self in _LIVE:
             _LIVE.discard(self)
             self._end(1.0)

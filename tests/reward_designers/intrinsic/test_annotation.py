@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,30 @@ def test_state_brings_back_all_that_is_known(tmp_path: Path, pairs: bool) -> Non
     other = Annotation(Judge(tmp_path), "short words", sync=True, pairs=pairs)
     with pytest.raises(ValueError, match="'long words'"):
         other.load_state_dict(state)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_sync_repeats_exactly_and_so_does_what_is_resumed(tmp_path: Path, pairs: bool) -> None:
+    """Three rollouts in one go, twice, and with a stop before the third."""
+
+    def made() -> Annotation:
+        return Annotation(Judge(tmp_path), "long words", sync=True, pairs=pairs, comparisons=2, capacity=20, seed=3)
+
+    def rollout(annotation: Annotation, number: int) -> list[object]:
+        words = [f"{number * (i % 2)} {'x' * (7 * i % 11)} {i}" for i in range(12)]
+        annotation.submit(words, range(12), [i / 12 for i in range(12)])
+        return [*map(tuple, annotation.collect())]
+
+    whole, again, first = made(), made(), made()
+    answers = [rollout(whole, number) for number in range(3)]
+    assert [rollout(again, number) for number in range(3)] == answers
+    assert [rollout(first, number) for number in range(2)] == answers[:2]
+    resumed = made()
+    resumed.load_state_dict(first.state_dict())
+    assert [*map(tuple, resumed.collect())] == [a + b for a, b in zip(*answers[:2], strict=True)]
+    assert rollout(resumed, 2) == answers[2]
+    assert any(answers[2])
+    assert replace(resumed.status(), lag=None) == replace(whole.status(), lag=None)
 
 
 def test_a_failing_judge_is_left_alone_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from agents.designing import setting
 from agents.designing.journal import Journal
+from agents.designing.report import Report
 from agents.designing.training import Outcome, Training, failed
 from agents.train import EVAL_SEED
 from reward_designers.code import CodeReward
@@ -72,6 +73,7 @@ def searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., t
 
     setting_of = setting.look
     monkeypatch.setattr(setting, "look", look)
+    monkeypatch.setattr(Report, "update", lambda self, **options: None)  # its page takes longer than all the rest
 
     def run(
         *arguments: str, score: Score = lambda number, seed: number + 0.1 * (seed % 3), **replies: list[str]

@@ -368,7 +368,9 @@ class EvaluateConfig:
     seed: int = option(1_000_000, "seed of the initial states; the default differs from those seen in training")
     checkpoint: str = option("best", "best (by evaluated fitness) or last")
     reward: str | None = option(None, "another reward to score with: env, vlm, zero, file.py:function, code:program.py")
-    deterministic: bool = option(True, "take the policy's most likely action")
+    deterministic: bool | None = option(
+        None, "take the policy's most likely actions, not drawn ones; default: true, but for NetHack's games"
+    )
     video: bool = option(True, "record the first episode")
     device: str = option("cpu", "cpu, cuda, ...")
     output: str | None = option(None, "folder for results; default: a dated folder in the run directory", text=True)

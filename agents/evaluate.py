@@ -49,7 +49,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
     cli.settle_libraries()
     with explained():
         from agents.callbacks import quiet_warnings
-        from agents.evaluation import Video, run_episodes
+        from agents.evaluation import Video, is_greedy, run_episodes
         from agents.policies import load_policy
 
         quiet_warnings()
@@ -57,7 +57,8 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
         venv = make_venv(trained, min(config.episodes, MAX_EVAL_ENVS), reward)
         model = make_model(trained, venv)
         load_policy(model, weights)
-        rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=config.deterministic)
+        deterministic = is_greedy(venv) if config.deterministic is None else config.deterministic
+        rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=deterministic)
         folder = _folder(run, config)
         result: dict[str, Any] = {
             "run": str(run.path),
@@ -65,7 +66,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
             "reward": config.reward or "that of the run",
             "episodes": config.episodes,
             "seed": config.seed,
-            "deterministic": config.deterministic,
+            "deterministic": deterministic,
             "metrics": summarize(rows),
             "rows": rows,
         }
@@ -73,7 +74,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
         if config.video:
             video = Video()
             single = make_venv(trained, 1, reward)
-            run_episodes(model, single, 1, config.seed, deterministic=config.deterministic, watch=video)
+            run_episodes(model, single, 1, config.seed, deterministic=deterministic, watch=video)
             video.save(folder / "video.mp4")
     print(table(result["metrics"], config.episodes))
     print(f"written to {folder}", file=sys.stderr)

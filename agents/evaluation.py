@@ -40,7 +40,7 @@ def run_episodes(
     episodes: int,
     seed: int,
     *,
-    deterministic: bool = True,
+    deterministic: bool | None = None,
     watch: Watch | None = None,
 ) -> list[Row]:
     """Play ``episodes`` episodes; the same seed gives the same initial states, whatever the number of environments.
@@ -53,18 +53,25 @@ def run_episodes(
         venv: Environments of its own, not those of the training.
         episodes: How many.
         seed: Of the first episode; the next has ``seed + 1``, and so on.
-        deterministic: Take the most likely action.
+        deterministic: Take the most likely actions rather than drawn ones; by default as the task says (`Task.greedy`).
         watch: Called after each step with the environments, rewards ``(num_envs,)`` and infos.
 
     Returns:
         A row for each episode, see `agents.episodes.EpisodeStatistics`.
     """
     rows: list[Row] = []
+    deterministic = is_greedy(venv) if deterministic is None else deterministic
     with random_state_kept():
+        torch.manual_seed(seed)  # of drawn actions
         for first in range(0, episodes, venv.num_envs):
             batch = _one_episode_each(model, venv, seed + first, deterministic, watch)
             rows += batch[: episodes - first]
     return rows
+
+
+def is_greedy(venv: VecReplaceReward) -> bool:
+    """Whether policies are evaluated there by their most likely actions, if nothing else is said."""
+    return venv.task is None or venv.task.greedy
 
 
 def _one_episode_each(

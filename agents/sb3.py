@@ -65,6 +65,7 @@ class VecReplaceReward(VecEnvWrapper):
     Attributes:
         episodes: `EpisodeStatistics`; drain it to log.
         metrics: What the reward's last `update` returned.
+        task: Of the environments; None if they have none, or live in other processes.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class VecReplaceReward(VecEnvWrapper):
         super().__init__(venv)
         inner = venv.unwrapped
         envs = list(getattr(inner, "envs", ()))
-        task = task_of(envs[0]) if envs else None
+        task = self.task = task_of(envs[0]) if envs else None
         self.scorer = Scorer(reward, venv.num_envs, venv.observation_space, task=task, envs=envs, render=render)
         self.reward: RewardFn | None = self.scorer.reward
         if self.scorer.tracker.exposed:

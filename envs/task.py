@@ -70,6 +70,8 @@ class Task:
         subgoals: Short sentences in the order in which they are reached, where the way there is known.
         adds_up: An episode's fitness is the plain sum over its steps (points scored, goals reached), and it succeeds if
             one of them does.
+        greedy: Policies are evaluated by their most likely actions; False for games in which one that never tries
+            anything else gets stuck: they are evaluated by actions drawn, as in training.
     """
 
     env: str
@@ -90,6 +92,7 @@ class Task:
     camera: Camera | None = None
     subgoals: tuple[str, ...] = ()
     adds_up: bool = False
+    greedy: bool = True
 
     def episode_fitness(self, total: Any) -> Any:
         """An episode's fitness, from the sum over its steps (a number or an array)."""

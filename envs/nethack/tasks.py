@@ -186,6 +186,7 @@ def _tasks(env_id: str) -> dict[str, Task]:
             fitness=FunctionReward(aim.fitness),
             fitness_unit=aim.unit,
             success=FunctionReward(solved) if aim.fitness is solved else None,
+            greedy=False,
             adds_up=True,
             max_episode_steps=TIME_LIMITS[env_id],
             env_kwargs={} if aim.level is None else {"level": aim.level},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from agents.build import make_model, make_reward, make_venv, resolve
 from agents.cli import UsageError, compose
 from agents.config import EVALUATE
 from agents.evaluate import evaluate, table
@@ -20,7 +22,7 @@ from agents.evaluation import interval, means, random_state_kept, run_episodes
 from agents.policies import load_policy, save_policy
 from agents.runs import RunDir
 from agents.sb3 import VecReplaceReward
-from tests.agents.runners import trained
+from tests.agents.runners import configured, trained
 
 
 class Countdown(gym.Env):
@@ -170,3 +172,21 @@ def test_table_lines_up():
     lines = table({"fitness": {"mean": 0.5, "low": 0.25, "high": 0.75, "min": 0.0, "max": 1.0}}, 8).splitlines()
     assert len(lines[0]) == len(lines[1])
     assert "0.25 to 0.75" in lines[1]
+
+
+def test_policies_are_evaluated_as_the_task_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = resolve(configured("env=CartPole", "num_envs=2", "algo.n_steps=8", "algo.batch_size=16"))
+    venv = make_venv(config, 2, make_reward(config))
+    model = make_model(config, venv)
+    asked = []
+    predict = model.predict
+    monkeypatch.setattr(model, "predict", lambda *args: asked.append(args[3]) or predict(*args))
+    before = run_episodes(model, venv, 4, 0)
+    assert set(asked) == {True}
+    assert venv.task is not None
+    venv.task = replace(venv.task, greedy=False)
+    drawn = run_episodes(model, venv, 4, 0)
+    assert set(asked) == {True, False}
+    assert drawn == run_episodes(model, venv, 4, 0) == run_episodes(model, venv, 4, 0, deterministic=False)
+    assert drawn != before
+    assert before == run_episodes(model, venv, 4, 0, deterministic=True)

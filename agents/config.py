@@ -405,7 +405,7 @@ TRAIN = Command(
         "env": ENV_CHOICES,
         "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), IntrinsicReward()),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
-        "llm": _by_name(NoModel(), OpenAIModel(), ReplayModel()),
+        "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait
     },
     {"env": "Humanoid", "reward": "env", "algo": "ppo", "llm": "none"},
 )

@@ -69,7 +69,7 @@ SHORT = ("seeds=2", "episodes=8")
 STUDIES = (
     Study("InvertedPendulum", None, 30_000),
     Study("HalfCheetah", "half_cheetah", 30_000, SHORT),
-    Study("Hopper", "hopper", 60_000, (*SHORT, "task=hop forward as fast as possible")),
+    Study("Hopper", "hopper", 40_000, (*SHORT, "task=hop forward as fast as possible")),
 )
 SEARCHES = {
     "random": ["designer=random", f"designer.programs={PROGRAMS}", f"designer.population={ROUND}", "sandbox=none"],

@@ -51,18 +51,18 @@ def _pairs(tasks: Results) -> str:
 def _searches(tasks: Results) -> str:
     lines = _head(
         *("task", "search", "programs", "rejected", "failed in training", "repeats", "steps of training"),
-        *("all in full", "saved", "processor minutes", "best so far, after each round"),
+        *("all in full", "saved", "processor minutes", "in full, about", "best so far, after each round"),
     )
     for env, task in tasks.items():
         for name, row in task["searches"].items():
             failed = row["rejected"].get("training", 0)
             best = ", ".join(f"{_plain(e.get('mean'))} at {e['steps'] / 1000:,.0f}k" for e in row["best_by_round"])
-            minutes = "" if row["cpu_seconds"] is None else f"{row['cpu_seconds'] / 60:.1f}"
+            minutes = (f"{row[key] / 60:.1f}" if row[key] else "" for key in ("cpu_seconds", "cpu_seconds_in_full"))
             lines.append(
                 _row(
                     *(env, name, row["programs"], sum(row["rejected"].values()) - failed, failed, row["repeats"]),
                     *(f"{row['steps']:,}", f"{row['steps_in_full']:,}"),
-                    *(f"{row['steps_in_full'] / max(row['steps'], 1):.1f} times", minutes, best),
+                    *(f"{row['steps_in_full'] / max(row['steps'], 1):.1f} times", *minutes, best),
                 )
             )
     return "\n".join(lines) + "\n"

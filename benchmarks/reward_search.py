@@ -284,7 +284,10 @@ def normalized(arms: dict[str, Candidate], name: str, zero: str) -> float | None
 
 
 def about(directory: DesignDir) -> dict[str, Any]:
-    """What a search tried, what it cost, and how good its best program was after each round."""
+    """What a search tried, what it cost, and how good its best program was after each round.
+
+    What all of its trainings would have taken in full is told by the last ones, which are whole.
+    """
     config = directory.read_config()
     with closing(Journal(directory.journal)) as journal:
         history = journal.history()
@@ -298,7 +301,11 @@ def about(directory: DesignDir) -> dict[str, Any]:
         steps += sum(spent[c.key] for c in candidates if c.origin.round == number)
         found = select(c for c in candidates if c.origin.round <= number).best
         best.append({"steps": steps, **({} if found is None else row_of(history[found]))})
-    own = [outcome for key, outcome in trainings.items() if key.split("/")[0] in history.candidates and is_search(key)]
+    programs = {key: outcome for key, outcome in trainings.items() if key.split("/")[0] in history.candidates}
+    own = [outcome for key, outcome in programs.items() if is_search(key)]
+    last = [
+        outcome["cpu_seconds"] for key, outcome in programs.items() if not is_search(key) and not outcome["failure"]
+    ]
     return {
         "programs": len(history.candidates),
         "rejected": dict(Counter(c.rejection.stage for c in candidates if c.rejection is not None)),
@@ -307,6 +314,7 @@ def about(directory: DesignDir) -> dict[str, Any]:
         "steps": steps,
         "steps_in_full": len(trained) * full.steps * full.seeds,
         "cpu_seconds": sum(outcome["cpu_seconds"] for outcome in own) if all("cpu_seconds" in o for o in own) else None,
+        "cpu_seconds_in_full": len(trained) * full.seeds * math.fsum(last) / len(last) if last else None,
         "best_by_round": best,
         "first_round": [c.mean for c in candidates if c.origin.round == 0 and c.mean is not None],
         "exact_replies": [reply["exact"] for each in replies for reply in each["replies"]],

@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 
 from omegaconf import MISSING
 
-from agents.config import Command, kind, options
-from envs.nethack import names as nethack
+from agents.config import NETHACK, Command, kind, options
 from reward_designers.base import unknown_name
 
 FLAGS_WITH_VALUE: tuple[str, ...]
@@ -165,10 +164,12 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
             for choice in value.split(",") if sweep else [value]:
                 known = [*command.groups[bare], *mine.get(bare, ())]
                 if choice not in known and not choice.startswith(("choice(", "glob(")):
-                    if bare == "env" and nethack.is_nethack(choice):
-                        raise UsageError(nethack.unknown(choice))
+                    if bare == "env" and choice.lower().startswith(("nethack", "minihack")):
+                        from envs.nethack.names import unknown
+
+                        raise UsageError(unknown(choice))
                     hint = " For any Gymnasium id: env.id=..." if bare == "env" else ""
-                    shown = [name for name in known if not nethack.is_nethack(name)]
+                    shown = [name for name in known if name not in NETHACK]
                     raise UsageError(unknown_name(bare, choice, shown) + hint)
             prepared.append(argument)
         else:
@@ -317,9 +318,9 @@ def help_text(command: Command, name: str, description: str) -> str:
     lines = [f"usage: python -m agents.{name} [key=value ...] [-m]", "", description.strip(), ""]
     for group, choices in command.groups.items():
         default = command.defaults[group]
-        shown_names = [choice for choice in choices if not nethack.is_nethack(choice)]
+        shown_names = [choice for choice in choices if choice not in NETHACK]
         if len(shown_names) < len(choices):
-            shown_names.append(f"{len(nethack.NAMES)} of NetHack such as MiniHack-KeyRoom-S5 (docs/nethack.md)")
+            shown_names.append(f"{len(set(NETHACK.values()))} of NetHack such as MiniHack-KeyRoom-S5 (docs/nethack.md)")
         text = f"{', '.join(shown_names)}  (default: {default})"
         lines += textwrap.wrap(text, 118, initial_indent=f"{group + '=':<34}", subsequent_indent=" " * 34)
     lines += [""] if command.groups else []

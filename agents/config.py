@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import Field, dataclass, field, fields
 from enum import Enum
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING
-
-from envs.nethack import names as nethack
 
 
 class Render(Enum):
@@ -93,8 +92,11 @@ ENVS = (
     "Swimmer",
     "Walker2d",
 )
-ENV_CHOICES = {name: EnvConfig(name=name) for name in (*ENVS, *nethack.NAMES)}
-ENV_CHOICES |= {env_id: ENV_CHOICES[name] for name, env_id in zip(nethack.NAMES, nethack.TIME_LIMITS, strict=True)}
+_NETHACK_IDS = (Path(__file__).parents[1] / "envs" / "nethack" / "names.txt").read_text().split()[::2]
+NETHACK = {choice: id.rpartition("-v")[0] for id in _NETHACK_IDS for choice in (id.rpartition("-v")[0], id)}
+"""NetHack names, with and without version, from a file: importing `envs` takes longer than an answer may."""
+ENV_CHOICES = {name: EnvConfig(name=name) for name in ENVS}
+ENV_CHOICES |= {choice: EnvConfig(name=name) for choice, name in NETHACK.items()}
 
 
 @dataclass

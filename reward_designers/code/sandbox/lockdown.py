@@ -128,6 +128,8 @@ def _limit(address_space: int, seconds: int) -> None:
         hard = resource.getrlimit(kind)[1]
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (limit, limit))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)  # ignored signals are inherited, and NetHack has this one ignored
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGXCPU])
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (seconds if hard == resource.RLIM_INFINITY else min(seconds, hard), hard))
 

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -181,6 +182,15 @@ def test_errors_come_back_from_other_processes() -> None:
         assert (str(again), vars(again)) == (str(error), vars(error))
 
 
+@pytest.fixture
+def xcpu_ignored() -> Iterator[None]:
+    """As it is after a game of NetHack; a process that is started inherits it."""
+    before = signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL if before is None else before)
+
+
+@pytest.mark.usefixtures("xcpu_ignored")
 def test_the_kernel_ends_what_nobody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """CPU time is granted in portions, so that a program runs out of it if this process cannot kill it."""
     monkeypatch.setattr(client, "CPU_GRANT", 1.0)

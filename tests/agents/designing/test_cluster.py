@@ -1,4 +1,4 @@
-"""Trainings on a Ray cluster of this machine; where Ray is installed."""
+"""Trainings on a Ray cluster of this machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 
 from agents.cli import UsageError
 from agents.designing.cluster import Cluster
 from agents.designing.training import Outcome, Workers
 from tests.agents.designing.test_training import DIES, GOOD, training
-
-ray = pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="module")

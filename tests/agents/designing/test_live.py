@@ -50,6 +50,12 @@ def write_progress(of: Training, *rows: tuple[int, float]) -> None:
     os.utime(run / "progress.csv", (later, later))
 
 
+@pytest.fixture(autouse=True)
+def a_terminal_that_moves_its_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever these tests run in."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
 def display(width: int = 100, height: int = 30) -> LiveDisplay:
     return LiveDisplay("fitness", RUNGS, Console(file=io.StringIO(), width=width, height=height, force_terminal=True))
 

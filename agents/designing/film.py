@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,7 +55,9 @@ def record(run: RunDir, path: Path) -> None:
         stack.callback(getattr(reward, "close", lambda: None))
         venv = make_venv(config, 1, reward)
         stack.callback(venv.close)
-        model = make_model(config, venv)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
+            model = make_model(config, venv)
         load_policy(model, run.last)
         video = Video()
         run_episodes(model, venv, 1, SEED, watch=video)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
@@ -268,6 +269,21 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
 
         arguments.setdefault("policy_kwargs", {})["features_extractor_class"] = NetHackFeatures
     return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=_device(config, policy), **arguments)
+
+
+def make_player(config: TrainConfig, venv: VecReplaceReward, weights: Path) -> BaseAlgorithm:
+    """The algorithm of a run with the policy in ``weights``, to play on ``venv``, however many environments that has.
+
+    Raises:
+        ValueError: The file is damaged, or belongs to another kind of policy.
+    """
+    from agents.policies import load_policy
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
+        model = make_model(config, venv)
+    load_policy(model, weights)
+    return model
 
 
 def _device(config: TrainConfig, policy: str | None) -> str:

@@ -9,7 +9,6 @@ python -m agents.compare resume=comparisons/2026-11-21_12-00-00_Hopper
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -158,7 +157,6 @@ def _run(
     from reward_designers.distances.coverage import CoverageError
 
     quiet_warnings()
-    warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
     try:
         report, interrupted = Session(config, folder, about, specs).run()
         write_report(folder.path)

@@ -346,7 +346,7 @@ class TrainConfig:
     texture: Texture = option(Texture.native, "colors of MuJoCo's bodies in them: native, or parts (each part its own)")
     run_dir: str | None = option(None, "where everything is written; default: a dated folder under runs/", text=True)
     resume: str | None = option(
-        None, "continue the run in this directory; only total_timesteps, device may be given too", text=True
+        None, "continue the run in this directory; only total_timesteps, device, llm may be given too", text=True
     )
     eval_every: int | None = option(
         None,

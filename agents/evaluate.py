@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from agents import cli
-from agents.build import find_task, make_model, make_reward, make_venv, with_prompts
+from agents.build import find_task, make_player, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
 from agents.config import EVALUATE, CodeReward, CustomReward, EvaluateConfig, TrainConfig
 from agents.runs import RunDir, write_text
@@ -50,13 +50,11 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
     with explained():
         from agents.callbacks import quiet_warnings
         from agents.evaluation import Video, is_greedy, run_episodes
-        from agents.policies import load_policy
 
         quiet_warnings()
         reward = make_reward(trained, run.path)
         venv = make_venv(trained, min(config.episodes, MAX_EVAL_ENVS), reward)
-        model = make_model(trained, venv)
-        load_policy(model, weights)
+        model = make_player(trained, venv, weights)
         deterministic = is_greedy(venv) if config.deterministic is None else config.deterministic
         rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=deterministic)
         folder = _folder(run, config)

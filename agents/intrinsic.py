@@ -20,7 +20,8 @@ def resolved(config: TrainConfig, task: Task | None) -> IntrinsicConfig:
     """The reward's config with judge and goal filled in; both must be known before anything is trained.
 
     Raises:
-        UsageError: A language model is to judge and not named, or the reverse; or nothing says what is wanted.
+        UsageError: A language model is to judge and not named, or the reverse; nothing says what is wanted; or there
+            are no captions.
     """
     judge = config.reward.judge or (Judge.lexicon if config.llm.name == "none" else Judge.llm)
     if judge is Judge.llm and config.llm.name == "none":
@@ -30,6 +31,12 @@ def resolved(config: TrainConfig, task: Task | None) -> IntrinsicConfig:
     goal = config.reward.goal or (task.text if task is not None else "")
     if not goal:
         raise UsageError("this environment has no task of the kit: say what is wanted, reward.goal='Find the stairs'")
+    caption = config.reward.caption
+    if task is not None and caption not in task.fields:
+        raise UsageError(
+            f"{task.env} has nothing in words that is called {caption!r}: captions come with the games of NetHack and "
+            "MiniHack; reward.caption= names another array of text"
+        )
     return replace(config.reward, judge=judge, goal=goal)
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MAX_EVAL_ENVS = 16
 EVAL_SEED = 1_000_000
 """Initial states of evaluations are seeded with this plus the run's seed, training with the seed itself."""
-ALLOWED_ON_RESUME = frozenset({"resume", "total_timesteps", "device", "wandb", "tensorboard", "video"})
+ALLOWED_ON_RESUME = frozenset({"resume", "total_timesteps", "device", "llm", "wandb", "tensorboard", "video"})
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
             until then is saved.
     """
     if config.resume is not None:
-        if extra := given - ALLOWED_ON_RESUME:
+        if extra := {key for key in given if key.partition(".")[0] not in ALLOWED_ON_RESUME}:
             allowed = ", ".join(sorted(ALLOWED_ON_RESUME - {"resume"}))
             raise UsageError(
                 f"{', '.join(sorted(extra))} cannot change when a run is resumed: it goes on as "
@@ -74,7 +74,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
         run = RunDir.open(path.parent.parent if checkpoint else path)
         with run.lock():
             saved = run.read_config()
-            for key in given - {"resume"}:
+            for key in {key.partition(".")[0] for key in given} - {"resume"}:
                 setattr(saved, key, getattr(config, key))
             return Session(saved, run, checkpoint).run(resume=True)
 
@@ -133,6 +133,12 @@ class Session:
         if start >= total and run.read_summary().get("timesteps", -1) >= start:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
             return run
+        self.annotation: Annotation | None = None
+        if self.taught is not None:
+            from agents.intrinsic import teach
+
+            with explained():
+                self.annotation = teach(self.taught, config, run.path)
         run.write_config(config)
         if not resume:
             run.write_meta(config.seed)
@@ -189,7 +195,7 @@ class Session:
 
         from agents.callbacks import quiet_warnings
         from agents.evaluation import picture
-        from agents.intrinsic import intrinsic_part, teach
+        from agents.intrinsic import intrinsic_part
         from envs import task_of
         from envs.gl import ensure_gl
 
@@ -201,9 +207,6 @@ class Session:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
         self.taught = intrinsic_part(self.reward) if _reward_name(config) == "intrinsic" else None
-        self.annotation: Annotation | None = None
-        if self.taught is not None:
-            self.annotation = teach(self.taught, config, run.path)
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)

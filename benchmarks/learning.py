@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,20 +79,27 @@ CELLS = (
 )
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("runs/learning"), help="folder for runs and results")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0, 1, ... of every cell")
+def main(
+    description: str | None = __doc__,
+    cells: Sequence[Cell] = CELLS,
+    rewards: Sequence[str] = REWARDS,
+    name: str = "learning",
+    seeds: int = 3,
+) -> None:
+    """The command, for this grid or another one."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("runs") / name, help="folder for runs and results")
+    parser.add_argument("--seeds", type=int, default=seeds, help="seeds 0, 1, ... of every cell")
     parser.add_argument("--workers", type=int, default=2, help="jobs at a time, one thread each")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the steps")
     parser.add_argument("--only", default="", help="cells whose name contains this, such as Hopper or kneeling")
-    parser.add_argument("--rewards", nargs="+", default=list(REWARDS), choices=REWARDS)
+    parser.add_argument("--rewards", nargs="+", default=list(rewards), choices=rewards)
     parser.add_argument("--report", action="store_true", help="run nothing")
     arguments = parser.parse_args()
-    cells = [cell for cell in CELLS if arguments.only in cell.name]
+    names = ", ".join(cell.name for cell in cells)
+    cells = [cell for cell in cells if arguments.only in cell.name]
     if not cells:
-        parser.error(f"--only {arguments.only}: no such cell among {', '.join(cell.name for cell in CELLS)}")
+        parser.error(f"--only {arguments.only}: no such cell among {names}")
     arguments.output.mkdir(parents=True, exist_ok=True)
     if not arguments.report:
         jobs = [
@@ -106,7 +113,7 @@ def main() -> None:
     write_text(arguments.output / "results.json", json.dumps(results, indent=1))
     text = table(results)
     write_text(arguments.output / "table.md", text)
-    draw(results, arguments.output / "learning")
+    draw(results, arguments.output / name)
     print(text)
 
 
@@ -158,7 +165,7 @@ def folder(cell: Cell, reward: str, seed: int) -> str:
     return f"{cell.name}_{reward}_{seed}"
 
 
-def collect(cells: list[Cell], rewards: list[str], output: Path) -> dict[str, Any]:
+def collect(cells: Sequence[Cell], rewards: Sequence[str], output: Path) -> dict[str, Any]:
     """Evaluation curves of all finished runs, with means and intervals over seeds."""
     results: dict[str, Any] = {"versions": versions(), "cpus": os.cpu_count(), "cells": {}}
     for cell in cells:

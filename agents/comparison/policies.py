@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
 
-from agents.build import make_model, make_venv
+from agents.build import make_player, make_venv
 from agents.cli import UsageError
 from agents.evaluation import random_state_kept
-from agents.policies import load_policy
 from agents.runs import RunDir
 
 if TYPE_CHECKING:
@@ -80,13 +78,11 @@ def load(run: RunDir, weights: Path, env: gym.Env) -> Trained:
     Raises:
         UsageError: It was trained on other observations or actions, or its file is damaged.
     """
-    with random_state_kept(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
+    with random_state_kept():
         config = replace(run.read_config(), device="cpu")
         venv = make_venv(config, 1, None)
         try:
-            model = make_model(config, venv)
-            load_policy(model, weights)
+            model = make_player(config, venv, weights)
         except ValueError as error:
             raise UsageError(str(error)) from error
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,9 +44,8 @@ def film(search: Search, summary: Mapping[str, Any], history: History) -> None:
 
 def record(run: RunDir, path: Path) -> None:
     """Write an episode of a run's last policy, with its reward and the fitness in the picture."""
-    from agents.build import make_model, make_reward, make_venv
+    from agents.build import make_player, make_reward, make_venv
     from agents.evaluation import Video, run_episodes
-    from agents.policies import load_policy
 
     config = run.read_config()
     with ExitStack() as stack:
@@ -55,10 +53,7 @@ def record(run: RunDir, path: Path) -> None:
         stack.callback(getattr(reward, "close", lambda: None))
         venv = make_venv(config, 1, reward)
         stack.callback(venv.close)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
-            model = make_model(config, venv)
-        load_policy(model, run.last)
+        model = make_player(config, venv, run.last)
         video = Video()
         run_episodes(model, venv, 1, SEED, watch=video)
         video.save(path)

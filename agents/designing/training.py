@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -217,19 +216,14 @@ def train_and_score(training: Training) -> Outcome | None:
 
 def heldout_rows(run: RunDir, episodes: int, seed: int, watch: Any = None) -> list[dict[str, float]]:
     """Episodes of a run's last policy, without its reward: one row each, see `agents.evaluation.run_episodes`."""
-    from agents.build import make_model, make_venv
+    from agents.build import make_player, make_venv
     from agents.evaluation import run_episodes
-    from agents.policies import load_policy
     from agents.train import MAX_EVAL_ENVS
 
     config = replace(run.read_config(), reward=EnvReward(), device="cpu")
     venv = make_venv(config, min(episodes, MAX_EVAL_ENVS), None)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="You have specified a mini-batch size")  # nothing is trained here
-            model = make_model(config, venv)
-        load_policy(model, run.last)
-        return run_episodes(model, venv, episodes, seed, watch=watch)
+        return run_episodes(make_player(config, venv, run.last), venv, episodes, seed, watch=watch)
     finally:
         venv.close()
 

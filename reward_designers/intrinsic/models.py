@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -194,7 +195,7 @@ class Ranking(CaptionModel):
     steps: int = 100
     seed: int = 0
     pairs = True
-    preferences: list[tuple[str, str, float]] = field(default_factory=list, init=False, repr=False)
+    preferences: dict[tuple[str, str], float] = field(default_factory=dict, init=False, repr=False)
     counts: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     mean: float = field(default=0.0, init=False)
     std: float = field(default=1.0, init=False)
@@ -203,6 +204,7 @@ class Ranking(CaptionModel):
 
     def __post_init__(self) -> None:
         self.network = _network(self.seed)
+        self._compared: Counter[str] = Counter()
 
     def __call__(self, captions: Sequence[str]) -> np.ndarray:
         """How far above the threshold they are; 0 everywhere before anything was learned."""
@@ -212,10 +214,7 @@ class Ranking(CaptionModel):
 
     def uncertainty(self, captions: Sequence[str]) -> np.ndarray:
         """1 / (1 + how many preferences are known about each)."""
-        known: dict[str, int] = {}
-        for first, second, _ in self.preferences:
-            known[first], known[second] = known.get(first, 0) + 1, known.get(second, 0) + 1
-        return np.array([1 / (1 + known.get(caption, 0)) for caption in captions], np.float64)
+        return np.array([1 / (1 + self._compared[caption]) for caption in captions], np.float64)
 
     def learn(
         self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
@@ -225,15 +224,15 @@ class Ranking(CaptionModel):
 
         for caption, count in seen.items():
             self.counts[caption] = self.counts.get(caption, 0) + count
-        known = {(first, second) for first, second, _ in self.preferences}
-        valid = [(p.first, p.second, p.outcome) for p in preferences if p.outcome is not None]
-        new = [each for each in valid if each[:2] not in known]
+        valid = {(p.first, p.second): p.outcome for p in preferences if p.outcome is not None}
+        new = {pair: outcome for pair, outcome in valid.items() if pair not in self.preferences}
         metrics = {"preferences": float(len(self.preferences) + len(new))}
         if new:
-            self.preferences = (self.preferences + new)[-LABELS:]
+            self.preferences = _latest({**self.preferences, **new})
+            self._compared.update(caption for pair in new for caption in pair)
             self.version += 1
-            first, second, outcomes = zip(*self.preferences, strict=True)
-            won = torch.tensor(outcomes, dtype=torch.float32)
+            first, second = zip(*self.preferences, strict=True)
+            won = torch.tensor(list(self.preferences.values()), dtype=torch.float32)
             log_nu = torch.tensor(self.log_nu, requires_grad=True)
 
             def loss(rows: np.ndarray) -> torch.Tensor:
@@ -257,7 +256,10 @@ class Ranking(CaptionModel):
     def state_dict(self) -> dict[str, np.ndarray]:
         """See `CaptionModel.state_dict`."""
         numbers = {"version": self.version, "mean": self.mean, "std": self.std, "log_nu": self.log_nu}
-        tables = {"preferences": self.preferences, "counts": self.counts}
+        tables = {
+            "preferences": [[*pair, outcome] for pair, outcome in self.preferences.items()],
+            "counts": self.counts,
+        }
         return {
             **{name: np.array(value) for name, value in numbers.items()},
             **{name: np.array(json.dumps(table)) for name, table in tables.items()},
@@ -268,7 +270,8 @@ class Ranking(CaptionModel):
         """See `CaptionModel.load_state_dict`."""
         self.version = int(state["version"])
         self.mean, self.std, self.log_nu = (float(state[name]) for name in ("mean", "std", "log_nu"))
-        self.preferences = [tuple(each) for each in json.loads(str(state["preferences"]))]
+        self.preferences = {(a, b): outcome for a, b, outcome in json.loads(str(state["preferences"]))}
+        self._compared = Counter(caption for pair in self.preferences for caption in pair)
         self.counts = json.loads(str(state["counts"]))
         self.network.load_arrays(below("network/", state))
 
@@ -311,8 +314,8 @@ def _news(labels: Sequence[Label], known: Mapping[str, float]) -> dict[str, floa
     return {caption: value for caption, value in valid.items() if known.get(caption) != value}
 
 
-def _latest(labels: dict[str, float]) -> dict[str, float]:
-    return labels if len(labels) <= LABELS else dict(list(labels.items())[-LABELS:])
+def _latest(known: dict[Any, float]) -> dict[Any, float]:
+    return known if len(known) <= LABELS else dict(list(known.items())[-LABELS:])
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -83,6 +83,15 @@ def test_a_language_model_judges_every_caption_once_and_is_kept(tmp_path: Path, 
     assert len(server.bodies) == before
 
 
+def test_a_judge_that_ran_out_of_calls_gets_more_when_the_run_is_resumed(tmp_path: Path, server: ChatServer) -> None:
+    server.default = judge()
+    name = f"{JUDGED}/known"
+    run = hallway(tmp_path / "run", *asked(server), "llm.max_calls=0", "total_timesteps=64")
+    assert read_progress(run.progress)[-1][name] == 0
+    resumed(run, *asked(server), "llm.max_calls=50", "total_timesteps=192")
+    assert read_progress(run.progress)[-1][name] > 0
+
+
 def test_training_goes_on_without_the_server(
     tmp_path: Path, server: ChatServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +151,12 @@ def test_what_people_get_wrong(arguments: tuple[str, ...], message: str, tmp_pat
     with pytest.raises((UsageError, SystemExit), match=message):
         hallway(tmp_path / "run", *arguments, "total_timesteps=64")
     assert not (tmp_path / "run" / "progress.csv").exists()
+
+
+def test_a_world_without_words_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="CartPole has nothing in words that is called 'caption'"):
+        trained(tmp_path / "run", "reward=intrinsic", "total_timesteps=64")
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_a_task_somebody_has_to_say_what_is_wanted(tmp_path: Path) -> None:

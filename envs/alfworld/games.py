@@ -133,7 +133,7 @@ def _read_folder(folder: Path, splits: tuple[str, ...], kinds: tuple[str, ...]) 
         else:
             unsolvable += 1
     if not games and unsolvable:
-        raise ValueError(f"{folder} has no playable game: all {unsolvable} that were asked for are marked as unsolvable")
+        raise ValueError(f"{folder} has no playable game: {unsolvable} are asked for, all marked as unsolvable")
     return games
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-PLACES = [folder / "shared" / "alfworld_games" for folder in Path(__file__).parents[4:]]  # beside the checkout, or above
+PLACES = [folder / "shared" / "alfworld_games" for folder in Path(__file__).parents[4:]]
 
 
 @pytest.fixture(scope="session")

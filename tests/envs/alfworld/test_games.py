@@ -100,7 +100,7 @@ def test_wrong_names_and_places(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load_games(tmp_path / "nowhere")
     write(tmp_path / "a/b", content(solvable=False))
-    with pytest.raises(ValueError, match="all 1 that were asked for are marked as unsolvable"):
+    with pytest.raises(ValueError, match="1 are asked for, all marked as unsolvable"):
         load_games(tmp_path)
 
 

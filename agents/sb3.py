@@ -9,7 +9,8 @@ venv.episodes.drain()        # returns, components and fitness of the episodes t
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import repeat
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from agents import serial
 from agents.episodes import EpisodeStatistics
 from agents.recording import TransitionRecorder
 from envs.scoring import Rewardlike, Scorer, Scores
@@ -96,6 +98,9 @@ class VecReplaceReward(VecEnvWrapper):
         self._recorder: TransitionRecorder | None = None
         self._pending: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         self._actions = np.empty(0)
+        self._step_inner: Callable[[], VecEnvStepReturn] = (
+            partial(serial.step_wait, venv) if type(venv) is DummyVecEnv else venv.step_wait
+        )
         self._owns_arrays = isinstance(venv, DummyVecEnv | SubprocVecEnv)  # they return new ones at each step
         if deferred:
             self.defer()
@@ -120,7 +125,7 @@ class VecReplaceReward(VecEnvWrapper):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Finish the step and score its transitions."""
-        obs, env_reward, dones, infos = self.venv.step_wait()
+        obs, env_reward, dones, infos = self._step_inner()
         if not self._owns_arrays:
             env_reward = np.array(env_reward)
         (ended,) = dones.nonzero()

@@ -7,8 +7,7 @@ of each one's fastest tenth of rounds, which other processes disturbed least, an
 a busy machine the second is higher, for whoever else is running empties the caches from which so little code lives.
 
 "by hand" is the least that a reward can cost: a wrapper that calls the same function and returns its sum, without
-components, true successors, statistics or checks. `VecReplaceReward` saves what `agents.serial` saves, a wrapper by hand
-does not.
+components, true successors, statistics or checks. It does without what `agents.serial` saves.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Many games of ALFWorld in one compressed file: rules and wording, which they share, are in it once.
 
-An archive is JSON in xz: ``{"format": FORMAT, "texts": [...], "games": [{"name": ..., "domain": 0, ...}]}``, where domain
-and grammar are numbers of texts. The same games in the same order give the same bytes. `load_games` reads it like a
-folder of `alfworld-download`, at a hundredth of its size.
+An archive is JSON in xz: ``{"format": FORMAT, "texts": [...], "games": [{"name": ..., "domain": 0, ...}]}``, where
+domain and grammar are numbers of texts. The same games in the same order give the same bytes. `load_games` reads it
+like a folder of `alfworld-download`, at a hundredth of its size.
 """
 
 from __future__ import annotations

@@ -82,13 +82,15 @@ def load_games(
         FileNotFoundError: There is nothing at ``source``.
         ValueError: No game is left, a file is no game, or its game is unsolvable; the message names the file.
     """
+    from envs.alfworld.archive import read_archive  # which imports this module
+
     splits = _chosen("split", split, SPLITS)
     kinds = _chosen("task type", task_types, TASK_TYPES)
     if source is None:
         raise ValueError("games= must name a folder or file: there are no embedded games yet")
     path = Path(source).expanduser()
     if path.is_file():
-        games = [_read(path)]
+        games = read_archive(path) if path.name.endswith(".json.xz") else [_read(path)]
     elif path.is_dir():
         games = _read_folder(path, splits, kinds)
     else:

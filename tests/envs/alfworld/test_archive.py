@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envs.alfworld.archive import FORMAT, read_archive, write_archive
-from envs.alfworld.games import Game
+from envs.alfworld.games import Game, load_games
 
 MUG = Game(
     name="pick_and_place_simple-Mug-None-Desk-301/trial_1",
@@ -123,3 +123,12 @@ def test_every_cut_and_flipped_bit_is_noticed(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_archive(tmp_path / "games.json.xz")
+
+
+def test_load_games_reads_archives_like_folders(tmp_path: Path) -> None:
+    path = tmp_path / "games.json.xz"
+    write_archive(path, [MUG, OLD])
+    assert load_games(path) == [MUG, OLD]
+    assert load_games(path, split="valid_unseen") == [OLD]
+    with pytest.raises(ValueError, match=r"games\.json\.xz has no game of valid_seen"):
+        load_games(path, split="valid_seen")

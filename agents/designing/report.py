@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.cli import UsageError, fail
-from agents.designing import highlight, plots
+from agents.designing import graphs, highlight, plots
 from agents.designing.distances import OWN, Distances, Plane, lay_out, matrix
 from agents.designing.duplicates import SAMPLES
 from agents.designing.film import filmed
@@ -111,7 +111,7 @@ def write_report(folder: DesignDir, journal: Journal, drawn: dict[str, str] | No
         verdict=verdict(results),
         states=STATES,
         figures=figures,
-        scale=plots.color_scale(results),
+        scale=graphs.color_scale(results),
         plane=_plane(results),
         own=OWN,
         samples=SAMPLES,
@@ -206,9 +206,9 @@ def _figures(results: Results) -> dict[str, Plot]:
     if any(candidate.values is not None for candidate in results.candidates):
         figures["scores"] = plots.scores(results)
     if results.candidates:
-        figures["lineage"] = plots.lineage(results)
+        figures["lineage"] = graphs.lineage(results)
     if (found := _plane(results)) is not None:
-        figures["map"] = plots.plane(results, found)
+        figures["map"] = graphs.plane(results, found)
     return figures
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from agents import pages
-from agents.designing import plots, report
+from agents.designing import graphs, report
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
 from agents.designing.report import duration, verdict, write_report
@@ -247,11 +247,11 @@ def candidates(*rounds: dict[str, list[str]]) -> list[Candidate]:
 
 def test_the_lineage_puts_children_beside_parents_and_nothing_on_top_of_another() -> None:
     some = candidates({"a": [], "b": [], "c": [], "d": []}, {"e": ["d"], "f": ["a"]}, {"g": ["e", "a"]})
-    places = plots.arrange(some, [0, 1, 2])
+    places = graphs.arrange(some, [0, 1, 2])
     assert [places[key] for key in "abcd"] == [(0, 0.0), (0, 1.0), (0, 2.0), (0, 3.0)]
     assert (places["e"], places["f"], places["g"]) == ((1, 3.0), (1, 0.0), (2, 3.0))
     crowd = candidates({"a": [], "b": []}, {str(i): ["b"] for i in range(16)})
-    rows = sorted(row for column, row in plots.arrange(crowd, [0, 1]).values() if column == 1)
+    rows = sorted(row for column, row in graphs.arrange(crowd, [0, 1]).values() if column == 1)
     assert rows == pytest.approx(range(16))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from agents.config import CodeReward, IntrinsicReward, Schedule, Settings, TrainConfig, VLMReward, options
+from agents.config import CodeReward, CountReward, IntrinsicReward, Schedule, Settings, TrainConfig, VLMReward, options
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -66,6 +66,10 @@ def resolve(config: TrainConfig) -> TrainConfig:
         from agents.intrinsic import resolved
 
         reward = resolved(config, task)
+    if isinstance(reward, CountReward):
+        from agents.novelty import counted
+
+        reward = replace(reward, of=counted(config, reward.of))
     total = config.total_timesteps or values["total_timesteps"]
     return replace(
         config,
@@ -201,6 +205,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
         from agents.intrinsic import make_intrinsic
 
         return make_intrinsic(config)
+    if node.name == "count":
+        from agents.novelty import make_count
+
+        return make_count(config)
 
     from reward_designers.vlm import reward as vlm
 

@@ -209,6 +209,29 @@ class Order(Enum):
     newest = "newest"
 
 
+class Novelty(Enum):
+    """How new what happened is: `reward_designers.novelty` describes them."""
+
+    none = "none"
+    count = "count"
+
+
+@dataclass
+class CountReward:
+    """The environment's reward, and one for what was seldom seen: counts (arXiv 1611.04717)."""
+
+    name: str = "count"
+    of: list[str] | None = option(
+        None,
+        "state arrays that are counted together, as in [x,y,depth]; default: caption if there is one, else all of obs",
+    )
+    coefficient: float = option(0.1, "what novelty counts", least=0)
+    extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    lifelong: bool = option(True, "the N-th time in all of training it pays 1 / sqrt(N)")
+    beta: float = option(1.0, "and, the M-th time in an episode, 1 / M^beta of that", least=0)
+    bits: int = option(32, "how finely continuous numbers are told apart: bits of their SimHash", least=1)
+
+
 @dataclass
 class IntrinsicReward:
     """The environment's reward, and one for captions that a judge finds helpful (ONI, arXiv 2410.23022)."""
@@ -232,6 +255,9 @@ class IntrinsicReward:
         None, "SQLite file of answers that cost something; runs may share it; default: in the run's folder", text=True
     )
     sync: bool = option(False, "wait for every answer, so that runs repeat exactly")
+    novelty: Novelty = option(Novelty.none, "reward what was seldom seen as well: none, or count")
+    novelty_coefficient: float = option(0.1, "what novelty counts", least=0)
+    novelty_of: list[str] | None = option(None, "of which state arrays, as in [x,y,depth]; default: as in reward=count")
     stop_on_alarm: bool = option(
         False, "stop when this reward has risen for long while fitness has not; by default it is only said"
     )
@@ -405,7 +431,9 @@ TRAIN = Command(
     TrainConfig,
     {
         "env": ENV_CHOICES,
-        "reward": _by_name(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), IntrinsicReward()),
+        "reward": _by_name(
+            EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), CountReward(), IntrinsicReward()
+        ),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
         "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait
     },

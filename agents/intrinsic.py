@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from agents.cli import UsageError
-from agents.config import CaptionModel, Judge, OpenAIModel, TrainConfig
+from agents.config import CaptionModel, Judge, Novelty, OpenAIModel, TrainConfig
 from agents.config import IntrinsicReward as IntrinsicConfig
+from agents.novelty import counted
 from envs.task import Task
 from reward_designers.base import RewardFn
 from reward_designers.intrinsic import Annotation, Annotator, IntrinsicReward, Lexicon, LLMAnnotator, Person, Replay
 from reward_designers.llm import Budget, Sampling
+from reward_designers.novelty import CountNovelty
 from reward_designers.transforms import EnvReward, Sum
 
 
@@ -37,15 +39,19 @@ def resolved(config: TrainConfig, task: Task | None) -> IntrinsicConfig:
             f"{task.env} has nothing in words that is called {caption!r}: captions come with the games of NetHack and "
             "MiniHack; reward.caption= names another array of text"
         )
-    return replace(config.reward, judge=judge, goal=goal)
+    reward = replace(config.reward, judge=judge, goal=goal)
+    return reward if reward.novelty is Novelty.none else replace(reward, novelty_of=counted(config, reward.novelty_of))
 
 
 def make_intrinsic(config: TrainConfig) -> Sum:
     """The environment's own reward and the judge's, which nobody teaches yet: see `teach`."""
     node = config.reward
     own = IntrinsicReward(node.model.name, node.threshold, node.beta, node.cap, node.caption, config.seed)
-    terms = {"env": node.extrinsic * EnvReward(), "intrinsic": node.coefficient * own}
-    return Sum(**{name: term for name, term in terms.items() if name == "intrinsic" or node.extrinsic})
+    terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
+    terms["intrinsic"] = node.coefficient * own
+    if node.novelty is Novelty.count:
+        terms["count"] = node.novelty_coefficient * CountNovelty(node.novelty_of, seed=config.seed)
+    return Sum(**terms)
 
 
 def intrinsic_part(reward: object) -> IntrinsicReward | None:

@@ -1,0 +1,166 @@
+"""Arms of a study: the same task trained on different rewards, seed by seed; curves, table and plot of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.drawing import COLORS, WIDTH, Plot, new_figure, style
+from agents.evaluation import interval
+from agents.guard import HackingAlarm
+from agents.runs import RunDir, read_progress
+from benchmarks.learning import STEP, Cell, folder
+
+BINS = 20
+"""Points of a curve: means of a twentieth of the training each."""
+Row = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A reward to train on.
+
+    Attributes:
+        label: For tables and legends.
+        options: Of `agents.train`; the argument is the study's folder.
+        color: Number of one of the figures' colors.
+        dashed: Whether its line is.
+        own: The column of the log that has the judge's reward; empty if nobody judges.
+    """
+
+    label: str
+    options: Callable[[Path], tuple[str, ...]]
+    color: int
+    dashed: bool = False
+    own: str = "reward/intrinsic"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the runs of one arm came to.
+
+    Attributes:
+        seeds: Of the runs.
+        steps: Of each run; fewer than planned if it stopped or is not done.
+        states: ``finished``, ``interrupted`` (an alarm, or not done) or ``running``.
+        seconds: Of each run.
+        truth: ``(seeds, BINS)`` fitness of training episodes; NaN where none ended.
+        judged: ``(seeds, BINS)`` the judge's reward of an episode; NaN without a judge.
+        alarms: The step at which the alarm went off; None if it did not.
+    """
+
+    seeds: list[int]
+    steps: list[int]
+    states: list[str]
+    seconds: list[float]
+    truth: np.ndarray
+    judged: np.ndarray
+    alarms: list[int | None]
+
+    def last(self, values: np.ndarray) -> list[float]:
+        """Mean of each seed's last tenth of what it has."""
+        rows = [row[~np.isnan(row)][-max(1, BINS // 10) :] for row in values]
+        return [float(row.mean()) if row.size else float("nan") for row in rows]
+
+
+def read(cell: Cell, name: str, arm: Arm, output: Path) -> Curves | None:
+    """The runs of an arm, finished or not; None if there are none."""
+    found = Curves([], [], [], [], np.zeros((0, BINS)), np.zeros((0, BINS)), [])
+    truth, judged = [], []
+    for seed in range(100):
+        run = RunDir(output / folder(cell, name, seed))
+        rows = read_progress(run.progress)
+        if len(rows) < 2:
+            continue
+        summary = run.read_summary()
+        found.seeds.append(seed)
+        found.steps.append(int(rows[-1][STEP]))
+        found.states.append(summary.get("state", "running"))
+        found.seconds.append(rows[-1].get("time/elapsed", 0.0))
+        found.alarms.append(alarm(rows, arm.own))
+        truth.append(_binned(rows, "rollout/fitness", cell.steps))
+        judged.append(_binned(rows, arm.own, cell.steps))
+    if not found.seeds:
+        return None
+    return Curves(
+        found.seeds, found.steps, found.states, found.seconds, np.array(truth), np.array(judged), found.alarms
+    )
+
+
+def alarm(rows: Sequence[Row], own: str) -> int | None:
+    """The step at which a run's alarm went off, or would have."""
+    bell = HackingAlarm(own, "rollout/fitness")
+    return next((int(row[STEP]) for row in rows if own and bell(row)), None)
+
+
+def _binned(rows: Sequence[Row], column: str, steps: int) -> np.ndarray:
+    bins: list[list[float]] = [[] for _ in range(BINS)]
+    for row in rows:
+        if column in row:
+            bins[min(BINS - 1, max(0, int((row[STEP] - 1) * BINS / steps)))].append(row[column])
+    return np.array([np.mean(values) if values else np.nan for values in bins])
+
+
+def reached(curves: Curves, steps: int, level: float = 0.9) -> list[int | None]:
+    """The first bin's end at which each seed's fitness is at least this high."""
+    ends = (np.arange(BINS) + 1) * steps // BINS
+    return [
+        next((int(end) for end, value in zip(ends, row, strict=True) if value >= level), None) for row in curves.truth
+    ]
+
+
+def mean_and_interval(values: Sequence[float], digits: int = 2) -> str:
+    """``mean (low to high)``, a 95 % bootstrap interval over seeds; of one seed the value alone."""
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return ""
+    if len(known) == 1:
+        return f"{known[0]:.{digits}f}"
+    low, high = interval(known)
+    return f"{np.mean(known):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def median_of(values: Sequence[int | None]) -> str:
+    """Of those that are known; how many, if not all."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "never"
+    some = "" if len(known) == len(values) else f" ({len(known)} of {len(values)} seeds)"
+    return f"{np.median(known):,.0f}{some}"
+
+
+def draw(
+    panels: Mapping[str, tuple[Cell, Mapping[str, Curves]]], arms: Mapping[str, Arm], path: Path, ylabel: str
+) -> None:
+    """A panel for each title: mean over seeds with its interval; thin lines are seeds, crosses are alarms' stops."""
+    from matplotlib.ticker import EngFormatter
+
+    with style():
+        figure = new_figure(WIDTH * min(1.0, 0.3 + 0.35 * len(panels)), 4.4, "constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axis, (title, (cell, curves)) in zip(axes, panels.items(), strict=True):
+            middles = (np.arange(BINS) + 0.5) * cell.steps / BINS
+            for name, found in curves.items():
+                arm = arms[name]
+                color, line = COLORS[arm.color], "--" if arm.dashed else "-"
+                known = ~np.isnan(found.truth).all(0)
+                values = found.truth[:, known]
+                for row in found.truth:
+                    axis.plot(middles, row, color=color, alpha=0.22, lw=0.8, ls=line)
+                means = np.nanmean(values, 0)
+                if len(found.seeds) > 1:
+                    bounds = np.array([interval(column[~np.isnan(column)].tolist()) for column in values.T]).T
+                    axis.fill_between(middles[known], *bounds, color=color, alpha=0.14, lw=0)
+                label = f"{arm.label}, {len(found.seeds)} seed{'s' * (len(found.seeds) > 1)}"
+                axis.plot(middles[known], means, color=color, lw=2, ls=line, label=label)
+            axis.set(title=title, xlabel="steps", ylabel=ylabel)
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axis.set_ylim(bottom=0)
+            axis.grid(alpha=0.2)
+        handles = {text: line for axis in axes for line, text in zip(*axis.get_legend_handles_labels(), strict=True)}
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        Plot(figure, ylabel).save(path)

@@ -1,4 +1,4 @@
-"""Does it learn to use a key? MiniHack's KeyRooms with their sparse reward, with judges of captions, and with a bad one.
+"""Does it learn to use a key? MiniHack's KeyRooms with their sparse reward, with judges of captions, and a bad one.
 
 python -m benchmarks.keyroom                              five seeds of all arms, one job at a time, into runs/keyroom
 python -m benchmarks.keyroom --only Dark --arms env calm  a part of it
@@ -28,9 +28,10 @@ from reward_designers.intrinsic.lexicon import RULES, Rule
 from reward_designers.intrinsic.memory import Memory
 from reward_designers.llm import ReplyStore
 
+OPTIONS = ("video=false", "eval_every=60000")  # curves are of training episodes
 ROOMS = (
-    Cell("MiniHack-KeyRoom-S5", "staircase", 120_000, ("video=false",)),
-    Cell("MiniHack-KeyRoom-Dark-S5", "staircase", 120_000, ("video=false",)),
+    Cell("MiniHack-KeyRoom-S5", "staircase", 120_000, OPTIONS),
+    Cell("MiniHack-KeyRoom-Dark-S5", "staircase", 120_000, OPTIONS),
 )
 MISTAKE = Rule(r"\bdoor is locked\b", 1.0)
 """What the bad judge takes for a success: walking into the door, which can be done in every step."""

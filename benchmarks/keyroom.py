@@ -111,10 +111,10 @@ def main() -> None:
 
 
 def table(found: Mapping[str, tuple[Cell, Mapping[str, Curves]]]) -> str:
-    """All arms in Markdown."""
+    """All arms in Markdown: success and reward of the last tenth of training."""
     lines = [
-        "| room | reward | success, last tenth of training (95 % interval) | steps to 90 % | judge's reward an episode, "
-        "last tenth | alarm at step | seeds | steps | seconds a run |",
+        "| room | reward | success (95 % interval) | steps to 90 % | judge's reward an episode | alarm at step "
+        "| seeds | steps | seconds a run |",
         "|" + "---|" * 9,
     ]
     for title, (cell, arms) in found.items():

@@ -30,11 +30,10 @@ from agents.evaluation import interval
 from agents.runs import RunDir, read_progress, versions, write_text
 
 REWARDS = ("env", "vlm", "zero")
-COLORS = {"env": "#64748b", "vlm": "#2563eb", "intrinsic": "#2563eb", "zero": "#f59e0b"}
+COLORS = {"env": "#64748b", "vlm": "#2563eb", "zero": "#f59e0b"}
 LABELS = {
     "env": "environment's own reward",
     "vlm": "VLM reward (tiny_clip)",
-    "intrinsic": "captions, judged by rules",
     "zero": "no reward",
 }
 STEP = "time/total_timesteps"

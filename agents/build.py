@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from agents.config import CodeReward, CountReward, IntrinsicReward, Schedule, Settings, TrainConfig, VLMReward, options
+from agents.config import (
+    CalmReward,
+    CodeReward,
+    CountReward,
+    IntrinsicReward,
+    Schedule,
+    Settings,
+    TrainConfig,
+    VLMReward,
+    options,
+)
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -70,6 +80,10 @@ def resolve(config: TrainConfig) -> TrainConfig:
         from agents.novelty import counted
 
         reward = replace(reward, of=counted(config, reward.of))
+    if isinstance(reward, CalmReward):
+        from agents import calm
+
+        reward = calm.resolved(config, task)
     total = config.total_timesteps or values["total_timesteps"]
     return replace(
         config,
@@ -209,6 +223,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
         from agents.novelty import make_count
 
         return make_count(config)
+    if node.name == "calm":
+        from agents.calm import make_calm
+
+        return make_calm(config)
 
     from reward_designers.vlm import reward as vlm
 

@@ -263,6 +263,28 @@ class IntrinsicReward:
     )
 
 
+class SubgoalJudge(Enum):
+    """Who says that a transition achieves a subgoal: docs/subgoals.md describes them."""
+
+    rules = "rules"
+
+
+@dataclass
+class CalmReward:
+    """The environment's reward, and one for subgoals, each once in an episode (CALM, arXiv 2409.12798)."""
+
+    name: str = "calm"
+    judge: SubgoalJudge | None = option(None, "rules (that ship with the kit; default)")
+    subgoals: Any = option(
+        None, "what is to be achieved on the way, [a, list, of, texts]; default: the task's", text=True
+    )
+    coefficient: float = option(0.5, "what an achieved subgoal pays", least=0)
+    extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    stop_on_alarm: bool = option(
+        False, "stop when this reward has risen for long while fitness has not; by default it is only said"
+    )
+
+
 @dataclass
 class NoModel:
     """No language model is asked."""
@@ -432,7 +454,8 @@ TRAIN = Command(
     {
         "env": ENV_CHOICES,
         "reward": _by_name(
-            EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), CountReward(), IntrinsicReward()
+            *(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), CountReward(), IntrinsicReward()),
+            CalmReward(),
         ),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
         "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait

@@ -21,7 +21,8 @@ class HackingAlarm:
     go off for a reward that leads to the task but has not yet: look at what pays.
 
     Args:
-        component: The component's sum over an episode, as it is called in the log.
+        component: The component's sum over an episode, as it is called in the log; or of a term with several
+            components, whose names follow after a slash: their sum.
         truth: Fitness, as it is called there.
         rows: What was logged before, in a run that is resumed.
     """
@@ -35,13 +36,14 @@ class HackingAlarm:
 
     def __call__(self, row: Mapping[str, float]) -> bool:
         """Take a row of the log; whether the alarm goes off now."""
-        if self.text or self.component not in row or self.truth not in row:
+        paid = [value for name, value in row.items() if f"{name}/".startswith(f"{self.component}/")]
+        if self.text or not paid or self.truth not in row:
             return False
-        self._rows = [*self._rows, (row[self.component], row[self.truth])][-WINDOW:]
+        self._rows = [*self._rows, (sum(paid), row[self.truth])][-WINDOW:]
         if len(self._rows) < WINDOW:
             return False
-        paid, fitness = np.array(self._rows).T
-        (before, rise, rise_error), (start, change, change_error) = _change(paid), _change(fitness)
+        rewards, fitness = np.array(self._rows).T
+        (before, rise, rise_error), (start, change, change_error) = _change(rewards), _change(fitness)
         rises = rise > SURE * rise_error and rise > RISE * abs(before)
         if not rises or change > SURE * change_error:
             return False

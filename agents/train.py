@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from agents.sb3 import VecReplaceReward
     from envs.task import Task
     from reward_designers.base import RewardFn
-    from reward_designers.intrinsic import Annotation
+    from reward_designers.intrinsic import Annotation, SubgoalReward
 
 MAX_EVAL_ENVS = 16
 EVAL_SEED = 1_000_000
@@ -147,7 +147,8 @@ class Session:
         self._open_logs(progress, start if latest else None)
         display, stop = Display(total, start, self._note), StopRequest()
         truth = "rollout/fitness" if self.task else "rollout/env_reward"
-        self.alarm = None if self.taught is None else HackingAlarm("reward/intrinsic", truth, progress.rows)
+        watched = "intrinsic" if self.taught is not None else "subgoals" if self.subgoals is not None else None
+        self.alarm = None if watched is None else HackingAlarm(f"reward/{watched}", truth, progress.rows)
         self.checkpoints = checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
         between = BetweenUpdates(
             self.venv,
@@ -194,6 +195,7 @@ class Session:
         import torch
 
         from agents.callbacks import quiet_warnings
+        from agents.calm import subgoal_part
         from agents.evaluation import picture
         from agents.intrinsic import intrinsic_part
         from envs import task_of
@@ -207,6 +209,7 @@ class Session:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
         self.taught = intrinsic_part(self.reward) if _reward_name(config) == "intrinsic" else None
+        self.subgoals: SubgoalReward | None = subgoal_part(self.reward) if _reward_name(config) == "calm" else None
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)
@@ -226,21 +229,24 @@ class Session:
 
     def _watch(self, row: Mapping[str, Any]) -> None:
         """What pays, for the log; and an alarm if it pays without the task being done."""
-        if self.taught is None:
-            return
-        top = self.taught.top()
-        table = "\n".join(f"| {amount:.4g} | {times} | {caption} |" for caption, times, amount in top)
-        text = f"| paid | times | caption |\n| --- | --- | --- |\n{table}"
-        self.model.logger.record("captions/top", text, exclude=("csv",))
-        if self.alarm is not None and self.alarm(row):
+        best = ""
+        if self.taught is not None:
+            top = self.taught.top()
+            table = "\n".join(f"| {amount:.4g} | {times} | {caption} |" for caption, times, amount in top)
+            text = f"| paid | times | caption |\n| --- | --- | --- |\n{table}"
+            self.model.logger.record("captions/top", text, exclude=("csv",))
             best = "; ".join(f"{caption!r} paid {amount:.3g}" for caption, _, amount in top[:3])
+        elif self.subgoals is not None:
+            best = "; ".join(f"{text!r} in {share:.0%} of episodes" for text, _, share in self.subgoals.rows())
+        if self.alarm is not None and self.alarm(row):
             print(f"\nwarning: {self.alarm.text}. What pays most: {best}", file=sys.stderr, flush=True)
             if self.config.reward.stop_on_alarm:
                 self.checkpoints.stop()
 
     def _note(self) -> str:
         """What else a person wants to see beside the progress."""
-        return "" if self.annotation is None else str(self.annotation.status())
+        notes = [] if self.subgoals is None else [self.subgoals.status()]
+        return " · ".join([*notes, *([] if self.annotation is None else [str(self.annotation.status())])])
 
     def _open_logs(self, progress: ProgressFile, resumed_at: int | None) -> None:
         from dataclasses import asdict
@@ -280,6 +286,8 @@ class Session:
             reward += f" {config.reward.path}"
         elif reward == "intrinsic":
             reward += f": {config.reward.model.name}, judged by {config.reward.judge.name}: {config.reward.goal}"
+        elif reward == "calm":
+            reward += f": judged by {config.reward.judge.name}: {' '.join(config.reward.subgoals)}"
         if reward.startswith("code "):
             program: Any = getattr(self.reward, "phi", self.reward)  # within the shaping of a potential
             reward += f"\n{program.protection or 'no sandbox: the program can do all that you can'}"
@@ -307,6 +315,8 @@ class Session:
         }
         if self.taught is not None:
             summary["captions"] = self.taught.top()
+        if self.subgoals is not None:
+            summary["subgoals"] = self.subgoals.rows()
         if self.alarm is not None and self.alarm.text:
             summary["alarm"] = self.alarm.text
         if failure:

@@ -9,6 +9,8 @@ from reward_designers.intrinsic.models import CaptionModel, Classification, Rank
 from reward_designers.intrinsic.person import Person
 from reward_designers.intrinsic.replay import Replay
 from reward_designers.intrinsic.reward import IntrinsicReward
+from reward_designers.intrinsic.subgoal_rules import SubgoalRule, SubgoalRules
+from reward_designers.intrinsic.subgoals import SubgoalReward
 
 __all__ = [
     "Annotation",
@@ -29,5 +31,8 @@ __all__ = [
     "Rule",
     "Spent",
     "Status",
+    "SubgoalReward",
+    "SubgoalRule",
+    "SubgoalRules",
     "make_model",
 ]

@@ -57,3 +57,10 @@ def test_rows_without_an_episode_are_passed_over_and_resuming_changes_nothing(rn
     assert not resumed.text
     assert [resumed(row) for row in log[went_off - 3 : went_off + 1]] == [False, False, False, True]
     assert HackingAlarm(*NAMES, log).text == whole.text
+
+
+def test_components_of_a_term_are_watched_as_one(rng: np.random.Generator) -> None:
+    alarm = HackingAlarm("reward/subgoals", "rollout/fitness")
+    for value in noisy(rng, 0, 1):
+        alarm({"reward/subgoals/key": value, "reward/subgoals/door": value, "reward/subgoals-2": -9.0, NAMES[1]: 0.0})
+    assert "reward/subgoals rose from" in alarm.text

@@ -16,7 +16,7 @@ from envs.expose import StateTracker
 from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.checker import CheckReport, check_reward, random_batch
 from reward_designers.code import CodeReward
-from reward_designers.intrinsic import IntrinsicReward
+from reward_designers.intrinsic import IntrinsicReward, SubgoalReward, SubgoalRules
 from reward_designers.novelty import CountNovelty
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Clipped, Constant, Delta, EnvReward, Normalized, Scaled, Sum
@@ -48,6 +48,7 @@ OBS = random_batch({"obs": (4,)}, n=32, action_shape=(2,))
 FRAMES = random_batch({"frame": (32, 32, 3)}, n=10, dtypes={"frame": np.uint8})
 WORDS = np.array([["", "It's a wall.", "You have a key."][i % 3] for i in range(24)], object)
 CAPTIONS = Transition({}, np.zeros(24), {"caption": WORDS}, np.zeros(24, bool), np.zeros(24, bool))
+SUBGOALS = ("Take the key.",)
 
 REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "function": (lambda: HEIGHT, OBS),
@@ -55,6 +56,8 @@ REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "function-by-path": (lambda: FunctionReward(f"{__name__}:gait"), OBS),
     "constant": (lambda: Constant(-0.1), OBS),
     "env": (EnvReward, random_batch({"env_reward": ()}, n=8)),
+    "subgoals": (lambda: SubgoalReward(SUBGOALS, SubgoalRules(SUBGOALS)), CAPTIONS),
+    "subgoal-rules": (lambda: SubgoalRules(SUBGOALS), CAPTIONS),
     "captions": (lambda: IntrinsicReward(beta=1), CAPTIONS),
     "count": (lambda: learned(CountNovelty(bits=4)), OBS),
     "sum": (lambda: Sum(height=HEIGHT, gait=GAIT), OBS),

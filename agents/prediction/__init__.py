@@ -1,0 +1,1 @@
+"""`python -m agents.compare benchmark=reward_prediction`: can a reward say, step by step, how far a task is done?"""

@@ -1,0 +1,52 @@
+"""The worlds in words by name, and which game of theirs a number is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+from envs.text.game import Maker, TextGame
+from reward_designers.base import unknown_name
+
+
+def _blocks(number: int, folder: Path) -> TextGame:
+    from envs.text.blocks import Blocks
+
+    return Blocks(number, blocks=4 + number % 3)
+
+
+def _textworld(number: int, folder: Path) -> TextGame:
+    from envs.text.textworld import Quest
+
+    return Quest(number, folder, rooms=2 + number % 3, objects=5 + number % 4, length=4 + number % 3)
+
+
+def _minihack(number: int, folder: Path) -> TextGame:
+    from envs.text.minihack import LEVELS, Level
+
+    return Level(LEVELS[number % len(LEVELS)], number // len(LEVELS))
+
+
+WORLDS: dict[str, Callable[[int, Path], TextGame]] = {
+    "blocksworld": _blocks,
+    "minihack": _minihack,
+    "textworld": _textworld,
+}
+"""By the names that the RewardPrediction data set has for its domains."""
+
+
+def maker(world: str, number: int, folder: Path) -> Maker:
+    """Makes game ``number`` of a world.
+
+    Args:
+        world: One of `WORLDS`.
+        number: Which game; any number from 0.
+        folder: Where games that must be compiled are kept.
+
+    Raises:
+        ValueError: There is no such world.
+    """
+    if world not in WORLDS:
+        raise ValueError(unknown_name("world", world, WORLDS))
+    return functools.partial(WORLDS[world], number, folder)

@@ -71,14 +71,14 @@ class Embedder:
             EmbeddingError: The encoder is missing, fails, or makes something else than finite vectors.
         """
         texts = list(texts)
-        found = {text: self._vectors.get(text) for text in texts}
-        if new := [text for text, vector in found.items() if vector is None]:
+        found = {text: self._vectors[text] for text in texts if text in self._vectors}
+        if new := [text for text in dict.fromkeys(texts) if text not in found]:
             made = dict(zip(new, self._encode(new), strict=True))
             found |= made
             self._vectors |= made
             for text in list(self._vectors)[: max(len(self._vectors) - KEPT, 0)]:
                 del self._vectors[text]
-        return np.stack([found[text] for text in texts])  # type: ignore[arg-type]
+        return np.stack([found[text] for text in texts])
 
     def cosine(self, text: str, other: str) -> float:
         """Of two texts, from -1 to 1."""

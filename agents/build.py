@@ -17,6 +17,8 @@ from agents.config import (
     CodeReward,
     CountReward,
     IntrinsicReward,
+    Novelty,
+    RNDReward,
     Schedule,
     Settings,
     TrainConfig,
@@ -76,10 +78,10 @@ def resolve(config: TrainConfig) -> TrainConfig:
         from agents.intrinsic import resolved
 
         reward = resolved(config, task)
-    if isinstance(reward, CountReward):
-        from agents.novelty import counted
+    if isinstance(reward, CountReward | RNDReward):
+        from agents.novelty import looked_at
 
-        reward = replace(reward, of=counted(config, reward.of))
+        reward = replace(reward, of=looked_at(config, Novelty[reward.name], reward.of))
     if isinstance(reward, CalmReward):
         from agents import calm
 
@@ -219,10 +221,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
         from agents.intrinsic import make_intrinsic
 
         return make_intrinsic(config)
-    if node.name == "count":
-        from agents.novelty import make_count
+    if isinstance(node, CountReward | RNDReward):
+        from agents.novelty import make_novelty
 
-        return make_count(config)
+        return make_novelty(config)
     if node.name == "calm":
         from agents.calm import make_calm
 

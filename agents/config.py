@@ -214,6 +214,7 @@ class Novelty(Enum):
 
     none = "none"
     count = "count"
+    rnd = "rnd"
 
 
 @dataclass
@@ -230,6 +231,20 @@ class CountReward:
     lifelong: bool = option(True, "the N-th time in all of training it pays 1 / sqrt(N)")
     beta: float = option(1.0, "and, the M-th time in an episode, 1 / M^beta of that", least=0)
     bits: int = option(32, "how finely continuous numbers are told apart: bits of their SimHash", least=1)
+
+
+@dataclass
+class RNDReward:
+    """The environment's reward, and one for what a network cannot predict yet (RND, arXiv 1810.12894)."""
+
+    name: str = "rnd"
+    of: list[str] | None = option(
+        None, "state arrays that it looks at, as in [glyphs_crop]; default: glyphs_crop if there is one, else obs"
+    )
+    coefficient: float = option(0.1, "what novelty counts", least=0)
+    extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    learning_rate: float = option(0.001, "of the network that predicts", least=0)
+    epochs: int = option(1, "passes over a rollout", least=1)
 
 
 @dataclass
@@ -255,9 +270,11 @@ class IntrinsicReward:
         None, "SQLite file of answers that cost something; runs may share it; default: in the run's folder", text=True
     )
     sync: bool = option(False, "wait for every answer, so that runs repeat exactly")
-    novelty: Novelty = option(Novelty.none, "reward what was seldom seen as well: none, or count")
+    novelty: Novelty = option(Novelty.none, "reward what is new as well: none, count or rnd")
     novelty_coefficient: float = option(0.1, "what novelty counts", least=0)
-    novelty_of: list[str] | None = option(None, "of which state arrays, as in [x,y,depth]; default: as in reward=count")
+    novelty_of: list[str] | None = option(
+        None, "of which state arrays, as in [x,y,depth]; default: as in reward=count or rnd"
+    )
     stop_on_alarm: bool = option(
         False, "stop when this reward has risen for long while fitness has not; by default it is only said"
     )
@@ -454,7 +471,14 @@ TRAIN = Command(
     {
         "env": ENV_CHOICES,
         "reward": _by_name(
-            *(EnvReward(), ZeroReward(), VLMReward(), CustomReward(), CodeReward(), CountReward(), IntrinsicReward()),
+            EnvReward(),
+            ZeroReward(),
+            VLMReward(),
+            CustomReward(),
+            CodeReward(),
+            CountReward(),
+            RNDReward(),
+            IntrinsicReward(),
             CalmReward(),
         ),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),

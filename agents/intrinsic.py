@@ -9,12 +9,11 @@ from typing import Any
 from agents.cli import UsageError
 from agents.config import CaptionModel, Judge, Novelty, OpenAIModel, TrainConfig
 from agents.config import IntrinsicReward as IntrinsicConfig
-from agents.novelty import counted
+from agents.novelty import looked_at, make_bonus
 from envs.task import Task
 from reward_designers.base import RewardFn
 from reward_designers.intrinsic import Annotation, Annotator, IntrinsicReward, Lexicon, LLMAnnotator, Person, Replay
 from reward_designers.llm import Budget, Sampling
-from reward_designers.novelty import CountNovelty
 from reward_designers.transforms import EnvReward, Sum
 
 
@@ -40,7 +39,9 @@ def resolved(config: TrainConfig, task: Task | None) -> IntrinsicConfig:
             "MiniHack; reward.caption= names another array of text"
         )
     reward = replace(config.reward, judge=judge, goal=goal)
-    return reward if reward.novelty is Novelty.none else replace(reward, novelty_of=counted(config, reward.novelty_of))
+    if reward.novelty is Novelty.none:
+        return reward
+    return replace(reward, novelty_of=looked_at(config, reward.novelty, reward.novelty_of))
 
 
 def make_intrinsic(config: TrainConfig) -> Sum:
@@ -49,8 +50,8 @@ def make_intrinsic(config: TrainConfig) -> Sum:
     own = IntrinsicReward(node.model.name, node.threshold, node.beta, node.cap, node.caption, config.seed)
     terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
     terms["intrinsic"] = node.coefficient * own
-    if node.novelty is Novelty.count:
-        terms["count"] = node.novelty_coefficient * CountNovelty(node.novelty_of, seed=config.seed)
+    if node.novelty is not Novelty.none:
+        terms[node.novelty.name] = node.novelty_coefficient * make_bonus(node.novelty, node.novelty_of, config.seed)
     return Sum(**terms)
 
 

@@ -1,19 +1,19 @@
-"""`reward=count`: from the config to a reward for what is new."""
+"""`reward=count`, `reward=rnd` and `reward.novelty=`: from the config to a reward for what is new."""
 
 from __future__ import annotations
 
-from agents.config import TrainConfig
+from agents.config import CountReward, Novelty, RNDReward, TrainConfig
 from envs.observations import Observations
-from envs.task import Task
-from reward_designers.novelty import CountNovelty
+from reward_designers.base import RewardFn
+from reward_designers.novelty import RND, CountNovelty
 from reward_designers.transforms import EnvReward, Sum
 
-WORDS = ("caption", "observation")
-"""What is counted where a task has it: what happened, in words."""
+FIRST = {Novelty.count: ("caption", "observation"), Novelty.rnd: ("glyphs_crop",)}
+"""What novelty is of where a task has it: what happened, in words; what is around. Elsewhere: what the agent sees."""
 
 
-def counted(config: TrainConfig, of: list[str] | None) -> list[str]:
-    """The state arrays whose novelty counts: those that were named, else what the world says, else what the agent sees.
+def looked_at(config: TrainConfig, kind: Novelty, of: list[str] | None) -> list[str]:
+    """The state arrays whose novelty counts: those that were named, or the default.
 
     Raises:
         ValueError: There is no such environment.
@@ -22,18 +22,27 @@ def counted(config: TrainConfig, of: list[str] | None) -> list[str]:
 
     if of:
         return of
-    task: Task | None = find_task(config.env.id or config.env.name or "", config.task)
-    if task is not None and (words := [name for name in WORDS if name in task.fields]):
-        return words[:1]
+    task = find_task(config.env.id or config.env.name or "", config.task)
+    if task is not None and (found := [name for name in FIRST[kind] if name in task.fields]):
+        return found[:1]
     env = make_env(config)
     names = Observations(env.observation_space).names
     env.close()
     return list(names)
 
 
-def make_count(config: TrainConfig) -> Sum:
-    """The environment's own reward, and novelty."""
-    node = config.reward
-    novelty = CountNovelty(node.of, node.lifelong, node.beta, node.bits, config.seed)
+def make_bonus(kind: Novelty, of: list[str], seed: int) -> RewardFn:
+    """A reward for novelty of a kind, with its usual settings."""
+    return CountNovelty(of, seed=seed) if kind is Novelty.count else RND(of, seed=seed)
+
+
+def make_novelty(config: TrainConfig) -> Sum:
+    """The environment's own reward, and novelty; `config` is resolved."""
+    node: CountReward | RNDReward = config.reward
+    bonus: RewardFn
+    if isinstance(node, CountReward):
+        bonus = CountNovelty(node.of or (), node.lifelong, node.beta, node.bits, config.seed)
+    else:
+        bonus = RND(node.of or (), node.learning_rate, node.epochs, seed=config.seed)
     terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    return Sum(**terms, count=node.coefficient * novelty)
+    return Sum(**terms, **{node.name: node.coefficient * bonus})

@@ -1,4 +1,4 @@
-"""Training on what is new: `reward=count`, and novelty beside a judge."""
+"""Training on what is new: `reward=count`, `reward=rnd`, and novelty beside a judge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from agents.build import make_reward, resolve
 from agents.cli import UsageError
-from agents.novelty import counted
+from agents.config import Novelty
+from agents.novelty import looked_at
 from agents.runs import RunDir, read_progress
 from reward_designers.novelty import CountNovelty
 from tests.agents.runners import configured, numbers, resumed, trained
@@ -35,6 +36,7 @@ def test_novelty_is_paid_beside_the_environments_reward_and_wears_off(tmp_path: 
     "options",
     [
         ("reward=count", "reward.of=[caption]"),
+        ("reward=rnd",),
         ("reward=intrinsic", "reward.goal=Find the key", "reward.sync=true", "reward.novelty=count"),
     ],
 )
@@ -45,21 +47,23 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(options: tuple[str, ...]
     lag = "reward_model/intrinsic/reward/annotation/lag"
     rows = [[{k: v for k, v in row.items() if k != lag} for row in numbers(run)] for run in (part, whole)]
     assert rows[0] == rows[1]
-    assert any("reward/count" in row for row in rows[0])
+    paid = {name for row in rows[0] for name, value in row.items() if name.startswith("reward/") and value}
+    assert paid & {"reward/count", "reward/rnd"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("env=MiniHack-KeyRoom-S5",), ["caption"]),
-        (("env=Hopper",), ["obs"]),
-        (("env=Hopper", "reward.of=[torso_height]"), ["torso_height"]),
-        (("env.id=Blackjack-v1",), ["obs_0", "obs_1", "obs_2"]),
+        (("reward=count", "env=MiniHack-KeyRoom-S5"), ["caption"]),
+        (("reward=rnd", "env=MiniHack-KeyRoom-S5"), ["glyphs_crop"]),
+        (("reward=count", "env=Hopper"), ["obs"]),
+        (("reward=rnd", "env=Hopper", "reward.of=[torso_height]"), ["torso_height"]),
+        (("reward=count", "env.id=Blackjack-v1"), ["obs_0", "obs_1", "obs_2"]),
     ],
 )
-def test_what_is_counted_unless_somebody_says(arguments: tuple[str, ...], expected: list[str]) -> None:
-    config = configured("reward=count", *arguments)
-    assert counted(config, config.reward.of) == expected
+def test_what_is_looked_at_unless_somebody_says(arguments: tuple[str, ...], expected: list[str]) -> None:
+    config = configured(*arguments)
+    assert looked_at(config, Novelty[config.reward.name], config.reward.of) == expected
 
 
 def test_parts_and_weights() -> None:

@@ -17,7 +17,7 @@ from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.checker import CheckReport, check_reward, random_batch
 from reward_designers.code import CodeReward
 from reward_designers.intrinsic import IntrinsicReward, SubgoalReward, SubgoalRules
-from reward_designers.novelty import CountNovelty
+from reward_designers.novelty import RND, CountNovelty
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Clipped, Constant, Delta, EnvReward, Normalized, Scaled, Sum
 from reward_designers.vlm import VLMReward
@@ -60,6 +60,7 @@ REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "subgoal-rules": (lambda: SubgoalRules(SUBGOALS), CAPTIONS),
     "captions": (lambda: IntrinsicReward(beta=1), CAPTIONS),
     "count": (lambda: learned(CountNovelty(bits=4)), OBS),
+    "rnd": (lambda: learned(RND()), OBS),
     "sum": (lambda: Sum(height=HEIGHT, gait=GAIT), OBS),
     "scaled": (lambda: Scaled(GAIT, -0.3), OBS),
     "clipped": (lambda: Clipped(GAIT, -1, 0.5), OBS),

@@ -28,7 +28,7 @@ class Arm:
         options: Of `agents.train`; the argument is the study's folder.
         color: Number of one of the figures' colors.
         dashed: Whether its line is.
-        own: The column of the log that has the judge's reward; empty if nobody judges.
+        own: The judge's reward in the log, a column or what several begin with; empty if nobody judges.
     """
 
     label: str
@@ -92,15 +92,18 @@ def read(cell: Cell, name: str, arm: Arm, output: Path) -> Curves | None:
 
 def alarm(rows: Sequence[Row], own: str) -> int | None:
     """The step at which a run's alarm went off, or would have."""
+    if not own:
+        return None
     bell = HackingAlarm(own, "rollout/fitness")
-    return next((int(row[STEP]) for row in rows if own and bell(row)), None)
+    return next((int(row[STEP]) for row in rows if bell(row)), None)
 
 
 def _binned(rows: Sequence[Row], column: str, steps: int) -> np.ndarray:
     bins: list[list[float]] = [[] for _ in range(BINS)]
     for row in rows:
-        if column in row:
-            bins[min(BINS - 1, max(0, int((row[STEP] - 1) * BINS / steps)))].append(row[column])
+        parts = [value for name, value in row.items() if column and f"{name}/".startswith(f"{column}/")]
+        if parts:
+            bins[min(BINS - 1, max(0, int((row[STEP] - 1) * BINS / steps)))].append(sum(parts))
     return np.array([np.mean(values) if values else np.nan for values in bins])
 
 

@@ -5,7 +5,7 @@ python -m benchmarks.keyroom --only Dark --arms env calm  a part of it
 python -m benchmarks.keyroom --report                     tables and figures of what is there
 
 Jobs are ordinary runs of `agents.train`, as in `benchmarks.learning`: called again, the script skips what is finished
-and resumes what is not. `--only S15` is the large room, an attempt of its own with arms of its own.
+and resumes what is not. `--only S15` is the large room: an attempt with an arm of its own.
 
 The bad judge is the lexicon with one rule more: that "This door is locked." is a success. Its answers are recorded
 first, and repeated (`llm=replay`), as a language model's would be.
@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import envs
-from agents.runs import write_text
+from agents.runs import RunDir, write_text
 from benchmarks._arms import Arm, Curves, draw, mean_and_interval, median_of, reached, read
 from benchmarks.annotation_order import play
-from benchmarks.learning import Cell, run_jobs
+from benchmarks.learning import Cell, folder, run_jobs
 from reward_designers.intrinsic import Lexicon
 from reward_designers.intrinsic.forms import LabelForm
 from reward_designers.intrinsic.lexicon import RULES, Rule
@@ -32,6 +32,7 @@ OPTIONS = ("video=false", "eval_every=60000")  # curves are of training episodes
 ROOMS = (
     Cell("MiniHack-KeyRoom-S5", "staircase", 120_000, OPTIONS),
     Cell("MiniHack-KeyRoom-Dark-S5", "staircase", 120_000, OPTIONS),
+    Cell("MiniHack-KeyRoom-S15", "staircase", 800_000, OPTIONS),
 )
 MISTAKE = Rule(r"\bdoor is locked\b", 1.0)
 """What the bad judge takes for a success: walking into the door, which can be done in every step."""
@@ -47,6 +48,7 @@ ARMS = {
     "env": Arm("sparse: the room's own reward", lambda _: ("reward=env",), 4, own=""),
     "message": Arm("table of messages", lambda _: ("reward=intrinsic", "reward.caption=message"), 1),
     "intrinsic": Arm("table of captions: messages and events", lambda _: ("reward=intrinsic",), 0),
+    "calm": Arm("subgoals, each once (CALM)", lambda _: ("reward=calm",), 5, own="reward/subgoals"),
     "guarded": Arm("bad judge, paid 1/N³, at most 10 times", bad_judge, 2),
     "hacked": Arm("bad judge, unguarded", lambda output: (*bad_judge(output), *UNGUARDED), 3),
     "stopped": Arm(
@@ -55,7 +57,19 @@ ARMS = {
         3,
         dashed=True,
     ),
+    "novel": Arm(
+        "table of captions, and novelty",
+        lambda _: ("reward=intrinsic", "reward.novelty=count", "reward.novelty_of=[x,y,has_key,doors_opened]"),
+        1,
+    ),
 }
+SMALL = ("env", "message", "intrinsic", "calm", "guarded", "hacked")
+IN = {
+    "MiniHack-KeyRoom-S5": (*SMALL, "stopped"),  # as `hacked` until it stops: one room will do
+    "MiniHack-KeyRoom-Dark-S5": SMALL,
+    "MiniHack-KeyRoom-S15": ("novel",),
+}
+"""The arms of each room."""
 
 
 def record_bad_judge(path: Path, steps: int = 20_000) -> None:
@@ -68,12 +82,18 @@ def record_bad_judge(path: Path, steps: int = 20_000) -> None:
     if path.exists():
         return
     judge = Lexicon((*RULES, MISTAKE), name="lexicon that takes a locked door for a success")
-    captions = dict.fromkeys(c for room in ROOMS for row in play(room.env, None, steps, 16, 0) for c in row)
+    captions = dict.fromkeys(c for room in ROOMS[:2] for row in play(room.env, None, steps, 16, 0) for c in row)
     goal = envs.find_task(ROOMS[0].env).text
     form = LabelForm(goal)
     said = {label.caption: label.value for label in judge.label(goal, list(captions))}
     with ReplyStore(path) as store:
         Memory(form, None).write(store, said, judge.name)
+
+
+def was_stopped(output: Path, cell: Cell, name: str, seed: int) -> bool:
+    """Whether the alarm has ended this run: it is done, and must not go on."""
+    summary = RunDir(output / folder(cell, name, seed)).read_summary()
+    return name == "stopped" and summary.get("state") == "interrupted" and "alarm" in summary
 
 
 def main() -> None:
@@ -82,7 +102,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/keyroom"), help="folder for runs and results")
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0, 1, ... of every arm")
     parser.add_argument("--workers", type=int, default=1, help="jobs at a time, one thread each")
-    parser.add_argument("--only", default="", help="rooms whose name contains this, such as Dark")
+    parser.add_argument("--only", default="S5", help="rooms whose name contains this, such as Dark; default: S5")
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--report", action="store_true", help="run nothing")
     arguments = parser.parse_args()
@@ -93,20 +113,26 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     if not arguments.report:
         record_bad_judge(output / "bad-judge.sqlite")
-        options = {name: ARMS[name].options(output) for name in arguments.arms}
-        cells = [Cell(room.env, room.task, room.steps, room.options, options) for room in rooms]
-        seeds = range(arguments.seeds)  # all arms of a seed first: an unfinished study is still of use
-        run_jobs([(c, n, s, c.steps) for s in seeds for c in cells for n in options], output, arguments.workers)
+        jobs = []
+        for seed in range(arguments.seeds):  # all arms of a seed first: an unfinished study is still of use
+            for room in rooms:
+                options = {name: ARMS[name].options(output) for name in IN[room.env]}
+                cell = Cell(room.env, room.task, room.steps, room.options, options)
+                wanted = [name for name in options if name in arguments.arms]
+                jobs += [(cell, name, seed, room.steps) for name in wanted if not was_stopped(output, cell, name, seed)]
+        run_jobs(jobs, output, arguments.workers)
     found = {
         room.env.removeprefix("MiniHack-"): (
             room,
-            {name: curves for name, arm in ARMS.items() if (curves := read(room, name, arm, output))},
+            {name: curves for name in IN[room.env] if (curves := read(room, name, ARMS[name], output))},
         )
         for room in rooms
     }
+    found = {title: panel for title, panel in found.items() if panel[1]}
     text = table(found)
     write_text(output / "table.md", text)
-    draw({title: panel for title, panel in found.items() if panel[1]}, ARMS, output / "keyroom.png", "success")
+    for title, panel in found.items():
+        draw({title: panel}, ARMS, output / f"{title.lower()}.png", "success")
     print(text)
 
 

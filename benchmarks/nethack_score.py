@@ -19,7 +19,7 @@ from benchmarks._arms import BINS, Arm, Curves, draw, mean_and_interval, median_
 from benchmarks.learning import Cell, run_jobs
 
 SETTINGS = (
-    *("num_envs=32", "algo.n_steps=128", "algo.batch_size=1024", "algo.n_epochs=2", "algo.normalize_reward=true"),
+    *("num_envs=32", "algo.n_steps=128", "algo.batch_size=512", "algo.n_epochs=1", "algo.normalize_reward=true"),
     *("video=false", "eval_every=0", "checkpoint_every=200000"),
 )
 GAME = Cell("NetHackScore", "score", 2_000_000, SETTINGS)

@@ -111,7 +111,7 @@ class Timed:
 
 
 def plain(env: str, num_envs: int, rollout: int) -> Training:
-    """Stable-Baselines3's defaults, on what upstream registers; rollouts as long as ours, so that both can take turns."""
+    """Stable-Baselines3's defaults, on what upstream registers; rollouts as long as ours, to take turns."""
     import minihack  # noqa: F401  # registers them
 
     options: dict[str, Any] = {"disable_env_checker": True}
@@ -141,14 +141,13 @@ def main() -> None:
     parser.add_argument("--num-envs", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=8, help="rollouts of each setup, the first not counted")
     args = parser.parse_args()
+    size = 128 * args.num_envs
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sparse, _ = ours(args.env, args.num_envs, folder / "env", "reward=env")
         judged, reward = ours(args.env, args.num_envs, folder / "intrinsic", "reward=intrinsic")
         setups = {
-            "Stable-Baselines3, its defaults, upstream's environment": plain(
-                args.env, args.num_envs, 128 * args.num_envs
-            ),
+            "Stable-Baselines3, its defaults, upstream's environment": plain(args.env, args.num_envs, size),
             "the kit, tuned settings, `reward=env`": sparse,
             "the kit, tuned settings, `reward=intrinsic`": judged,
         }
@@ -169,10 +168,10 @@ def main() -> None:
     for name, values in seconds.items():
         middle, ratio = np.median(values[1:]), np.median(first / np.array(values[1:]))
         print(f"| {name} | {1e6 * middle:,.0f} | {1 / middle:,.0f} | {ratio:.1f} |")
-    meter.seconds["the rest"] += whole * rollouts * 128 * args.num_envs - meter.seconds.total()
+    meter.seconds["the rest"] += whole * rollouts * size - meter.seconds.total()
     print("\n| part of a step, `reward=intrinsic` | CPU-µs | share |\n|---|---|---|")
     for part in PARTS:
-        spent = meter.seconds[part] / (rollouts * 128 * args.num_envs)
+        spent = meter.seconds[part] / (rollouts * size)
         print(f"| {part} | {1e6 * spent:.0f} | {100 * spent / whole:.0f} % |")
 
 

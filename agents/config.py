@@ -97,6 +97,7 @@ NETHACK = {choice: id.rpartition("-v")[0] for id in _NETHACK_IDS for choice in (
 """NetHack names, with and without version, from a file: importing `envs` takes longer than an answer may."""
 ENV_CHOICES = {name: EnvConfig(name=name) for name in ENVS}
 ENV_CHOICES |= {choice: EnvConfig(name=name) for choice, name in NETHACK.items()}
+ENV_CHOICES |= {choice: EnvConfig(name="ALFWorld") for choice in ("ALFWorld", "ALFWorld-v0")}
 
 
 @dataclass

@@ -3,6 +3,7 @@
 env = envs.make("Humanoid", "kneeling")
 venv = envs.make_vec("Hopper", num_envs=16)
 env = envs.make("MiniHack-KeyRoom-S5")   # and NetHack, with the extra `nethack`
+env = envs.make("ALFWorld", games="json_2.1.1/valid_unseen")
 env = envs.make("Acrobot-v1")            # works too, without a task
 """
 
@@ -18,6 +19,7 @@ import gymnasium as gym
 from gymnasium.vector import AutoresetMode
 
 from envs import classic
+from envs.alfworld import tasks as alfworld
 from envs.mujoco import (
     ant,
     half_cheetah,
@@ -31,7 +33,7 @@ from envs.mujoco import (
     swimmer,
     walker2d,
 )
-from envs.nethack.tasks import tasks_of
+from envs.nethack import tasks as nethack
 from envs.task import Task
 from envs.wrappers import WithoutTermination, WithTask
 from reward_designers.base import FunctionReward, unknown_name
@@ -49,7 +51,7 @@ for _task in (task for module in _MODULES for task in module.TASKS):
 
 
 def names() -> tuple[str, ...]:
-    """The plain names of all environments that have tasks and need no extra; see `envs.nethack.names` for more."""
+    """The plain names of the environments in numbers that have tasks; ALFWorld and `envs.nethack.names` are more."""
     return tuple(_TASKS)
 
 
@@ -94,7 +96,7 @@ def make(name: str, task: str | None = None, *, max_episode_steps: int | None = 
     """
     if max_episode_steps is not None and max_episode_steps < 1:
         raise ValueError(f"max_episode_steps must be at least 1, got {max_episode_steps}")
-    if not (name in _DEFAULTS or tasks_of(name)) or (name not in _TASKS and "xml_file" in kwargs):
+    if not (name in _DEFAULTS or _tasks_apart(name)) or (name not in _TASKS and "xml_file" in kwargs):
         if task is not None:
             raise ValueError(f"{name} has no tasks, so task={task!r} means nothing; {_list(names())} have some")
         return _gymnasium_make(name, max_episode_steps=max_episode_steps, **kwargs)
@@ -169,9 +171,14 @@ def _default(name: str) -> Task:
 def _tasks(name: str) -> dict[str, Task]:
     if name in _DEFAULTS:
         return _TASKS[_DEFAULTS[name].env]
-    if known := tasks_of(name):
+    if known := _tasks_apart(name):
         return known
     raise ValueError(unknown_name("environment", name, names()))
+
+
+def _tasks_apart(name: str) -> dict[str, Task]:
+    """The tasks of worlds that `names` leaves out; none if it is no name of theirs."""
+    return alfworld.tasks_of(name) or nethack.tasks_of(name)
 
 
 def _customized(task: Task, max_episode_steps: int | None, kwargs: dict[str, Any]) -> Task:

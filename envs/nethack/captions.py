@@ -128,23 +128,20 @@ class Inventory(Part):
         self._strings, self._letters = env.array("inv_strs"), env.array("inv_letters")
         self._row = self._strings.shape[1]
         self._text = self._strings.reshape(-1).data
-        self._bytes = (b"", b"")
-        self._items: dict[int, str] = {}
+        self._hold({})
 
     def begin(self, change: Change) -> None:
         """See `Part`."""
-        self._items = self._carried()
-        self._bytes = self._look()
+        self._hold(self._carried())
 
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
         if change.over:
             return ()
-        if self._look() == self._bytes:
-            return ()
+        if self._text_of_items.tobytes() == self._texts and self._letters.tobytes() == self._letter_bytes:
+            return ()  # without new letters, nothing but the texts of the items can have changed
         had, has = self._items, self._carried()
-        self._items = has
-        self._bytes = self._look()
+        self._hold(has)
         news = [f"lost {_item(had[letter])}" for letter in had if letter not in has]
         for letter, item in has.items():
             if letter not in had:
@@ -153,9 +150,11 @@ class Inventory(Part):
                 news.append(f"now carries {item}")
         return news
 
-    def _look(self) -> tuple[bytes, bytes]:
-        """The letters, and the texts of as many items as there were: without new letters, nothing else changes."""
-        return self._letters.tobytes(), self._text[: self._row * len(self._items)].tobytes()
+    def _hold(self, items: dict[int, str]) -> None:
+        """What is carried now."""
+        self._items = items
+        self._text_of_items = self._text[: self._row * len(items)]
+        self._texts, self._letter_bytes = self._text_of_items.tobytes(), self._letters.tobytes()
 
     def _carried(self) -> dict[int, str]:
         letters = self._letters.tobytes().rstrip(b"\0")
@@ -176,6 +175,7 @@ class Doors(Part):
     def __init__(self, env: NetHackGame):
         super().__init__(env)
         self._opened = env.follow("doors_opened")
+        self._map: Map = env.follow("map")
         self._last = 0
 
     def begin(self, change: Change) -> None:
@@ -184,6 +184,8 @@ class Doors(Part):
 
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
+        if not self._map.new:
+            return ()
         opened = int(self._opened)
         if opened == self._last:
             return ()

@@ -108,6 +108,8 @@ class DoorsOpened:
     def step(self, over: bool) -> None:
         """See `Follower`."""
         changes = self._map
+        if not changes.new:
+            return
         for old, new in zip(changes.old, changes.new, strict=True):
             if old in CLOSED_DOORS and new in OPEN_DOORS and not changes.moved:
                 self.value += 1

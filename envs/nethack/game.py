@@ -236,7 +236,8 @@ class NetHackGame(gym.Env):
 
     def said(self) -> str:
         """What the game said in this step, with all the parts that upstream clicks away."""
-        last = _text(self._arrays["message"].tobytes())
+        message = self._arrays["message"].tobytes()
+        last = _text(message) if message[0] else ""
         if not self._parts:
             return last
         lines = dict.fromkeys([*map(_text, self._parts), last])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from agents.evaluation import interval
 from agents.guard import HackingAlarm
 from agents.runs import RunDir, read_progress
 from benchmarks.learning import STEP, Cell, folder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BINS = 20
 """Points of a curve: means of a twentieth of the training each."""
@@ -135,34 +139,45 @@ def median_of(values: Sequence[int | None]) -> str:
     return f"{np.median(known):,.0f}{some}"
 
 
-def draw(
-    panels: Mapping[str, tuple[Cell, Mapping[str, Curves]]], arms: Mapping[str, Arm], path: Path, ylabel: str
-) -> None:
-    """A panel for each title: mean over seeds with its interval; thin lines are seeds, crosses are alarms' stops."""
+def draw(title: str, cell: Cell, found: Mapping[str, Curves], arms: Mapping[str, Arm], path: Path, ylabel: str) -> None:
+    """Fitness, and beside it what the judge paid: means over seeds with intervals; thin lines are seeds.
+
+    A cross is where an alarm went off, of each seed.
+    """
     from matplotlib.ticker import EngFormatter
 
+    middles = (np.arange(BINS) + 0.5) * cell.steps / BINS
     with style():
-        figure = new_figure(WIDTH * min(1.0, 0.3 + 0.35 * len(panels)), 4.4, "constrained")
-        axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axis, (title, (cell, curves)) in zip(axes, panels.items(), strict=True):
-            middles = (np.arange(BINS) + 0.5) * cell.steps / BINS
-            for name, found in curves.items():
-                arm = arms[name]
-                color, line = COLORS[arm.color], "--" if arm.dashed else "-"
-                known = ~np.isnan(found.truth).all(0)
-                values = found.truth[:, known]
-                for row in found.truth:
-                    axis.plot(middles, row, color=color, alpha=0.22, lw=0.8, ls=line)
-                means = np.nanmean(values, 0)
-                if len(found.seeds) > 1:
-                    bounds = np.array([interval(column[~np.isnan(column)].tolist()) for column in values.T]).T
-                    axis.fill_between(middles[known], *bounds, color=color, alpha=0.14, lw=0)
-                label = f"{arm.label}, {len(found.seeds)} seed{'s' * (len(found.seeds) > 1)}"
-                axis.plot(middles[known], means, color=color, lw=2, ls=line, label=label)
-            axis.set(title=title, xlabel="steps", ylabel=ylabel)
+        figure = new_figure(WIDTH, 4.6, "constrained")
+        left, right = figure.subplots(1, 2)
+        for name, curves in found.items():
+            arm = arms[name]
+            looks: dict[str, Any] = {"color": COLORS[arm.color], "ls": "--" if arm.dashed else "-"}
+            count = f"{len(curves.seeds)} seed{'s' * (len(curves.seeds) > 1)}"
+            _lines(left, middles, curves.truth, looks, f"{arm.label} ({count})")
+            if arm.own:
+                _lines(right, middles, curves.judged, looks, None)
+            for step, paid in zip(curves.alarms, curves.judged, strict=True):
+                if step is not None:
+                    at = np.interp(step, middles[~np.isnan(paid)], paid[~np.isnan(paid)])
+                    right.plot(step, at, "X", color=looks["color"], markeredgecolor="white", ms=9, zorder=5)
+        left.set(title=f"{title}: {ylabel}", ylim=(0, None))
+        right.set(title="the judge's reward, an episode", yscale="symlog", ylim=(0, None))
+        right.yaxis.set_major_formatter(EngFormatter(sep=""))
+        for axis in (left, right):
+            axis.set_xlabel("steps")
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))
-            axis.set_ylim(bottom=0)
+            axis.set_xlim(0, cell.steps)
             axis.grid(alpha=0.2)
-        handles = {text: line for axis in axes for line, text in zip(*axis.get_legend_handles_labels(), strict=True)}
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-        Plot(figure, ylabel).save(path)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        Plot(figure, f"{title}: {ylabel}, and what the judge paid").save(path)
+
+
+def _lines(axis: Axes, middles: np.ndarray, values: np.ndarray, looks: dict[str, Any], label: str | None) -> None:
+    known = ~np.isnan(values).all(0)
+    for row in values:
+        axis.plot(middles, row, lw=0.8, alpha=0.22, **looks)
+    if len(values) > 1:
+        bounds = np.array([interval(column[~np.isnan(column)].tolist()) for column in values[:, known].T]).T
+        axis.fill_between(middles[known], *bounds, color=looks["color"], alpha=0.14, lw=0)
+    axis.plot(middles[known], np.nanmean(values[:, known], 0), lw=2, label=label, **looks)

@@ -131,8 +131,8 @@ def main() -> None:
     found = {title: panel for title, panel in found.items() if panel[1]}
     text = table(found)
     write_text(output / "table.md", text)
-    for title, panel in found.items():
-        draw({title: panel}, ARMS, output / f"{title.lower()}.png", "success")
+    for title, (room, arms) in found.items():
+        draw(title, room, arms, ARMS, output / f"{title.lower()}.png", "success")
     print(text)
 
 

@@ -55,7 +55,7 @@ def main() -> None:
     text = table(found)
     write_text(output / "table.md", text)
     if found:
-        draw({"NetHackScore": (GAME, found)}, ARMS, output / "nethack-score.png", "points of an episode")
+        draw(GAME.env, GAME, found, ARMS, output / "nethack-score.png", "points of an episode")
     print(text)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reward_designers.assets import asset
 from reward_designers.base import unknown_name
 
 TASK_TYPES = (
@@ -86,9 +87,7 @@ def load_games(
 
     splits = _chosen("split", split, SPLITS)
     kinds = _chosen("task type", task_types, TASK_TYPES)
-    if source is None:
-        raise ValueError("games= must name a folder or file: there are no embedded games yet")
-    path = Path(source).expanduser()
+    path = asset("alfworld", "games.json.xz") if source is None else Path(source).expanduser()
     if path.is_file():
         games = read_archive(path) if path.name.endswith(".json.xz") else [_read(path)]
     elif path.is_dir():

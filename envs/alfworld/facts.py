@@ -6,7 +6,7 @@ kept, returned to and compared at no cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -82,7 +82,7 @@ class Query:
         literals: The literals; their arguments are variables, or constants if they are in neither ``known`` nor
             written with a ``?`` or a ``:``.
         known: Variables whose values will be given.
-        facts: Such as will be searched: their numbers say what is best looked for first.
+        changing: Predicates that actions change. They hold of few things, so they are looked for first.
         distinct: Different variables stand for different things, and the results are in the order in which TextWorld
             finds them.
 
@@ -93,9 +93,11 @@ class Query:
         ValueError: A variable stands for nothing, or twice in one literal.
     """
 
-    def __init__(self, literals: Sequence[Literal], known: Sequence[str], facts: Facts, *, distinct: bool = False):
+    def __init__(
+        self, literals: Sequence[Literal], known: Sequence[str], changing: Collection[str], *, distinct: bool = False
+    ):
         self._known = len(known)
-        self._sizes = {literal.name: len(facts.get(literal.name, _NOTHING).rows) for literal in literals}
+        self._changing = changing
         self._places = {variable: place for place, variable in enumerate(known)}
         self._width = len(known)
         constants = dict.fromkeys(arg for literal in literals for arg in literal.args if not _is_variable(arg))
@@ -135,13 +137,13 @@ class Query:
         return len(new) == len(self._new) and new.isdisjoint(row[: self._known])
 
     def _cost(self, literal: Literal) -> float:
-        """About how many results each row will have if this is searched next."""
+        """How many results each row may have if this is searched next: a guess, on which only the speed depends."""
         unknown = sum(arg not in self._places for arg in literal.args)
         if not unknown:
             return 0.0
         if not literal.positive or literal.name == EQUAL:
             return float("inf")
-        return (1 + self._sizes[literal.name]) ** (unknown / len(literal.args))
+        return (4 if literal.name in self._changing else 200) ** (unknown / len(literal.args))
 
     def _step(self, literal: Literal) -> Callable[[Facts, list[Row]], list[Row]]:
         name, args, positive = literal

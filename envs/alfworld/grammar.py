@@ -12,11 +12,11 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from envs.alfworld.facts import Facts, Query
+from envs.alfworld.games import UNKNOWN_GOAL
 from envs.alfworld.pddl import Literal
 
 _GRAMMAR = re.compile(r'grammar\s*::\s*"""(.*?)"""', re.DOTALL)
@@ -25,7 +25,7 @@ _ACTION = re.compile(
     r'(?:\s*grammar\s*::\s*"""(.*?)"""\s*;)?\s*\}',
     re.DOTALL,
 )
-_PART = re.compile(r"(\[\{.*?\}\]|\{.*?\}|#[^#]+#)", re.DOTALL)
+_PART = re.compile(rf"(\[\{{.*?\}}\]|\{{.*?\}}|#[^#]+#|{UNKNOWN_GOAL})", re.DOTALL)
 _PREDICATE = re.compile(r"\s*(\w+)\(([^()]*)\)\s*")
 _ATTRIBUTES = ("name", "id", "definite", "indefinite")
 
@@ -49,19 +49,33 @@ class Rule(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True)
 class Grammar:
     """The rules of a game's texts.
 
-    Attributes:
+    Args:
         rules: By symbol.
         templates: Of commands, by action in lower case.
         feedback: What is said after an action, by action in lower case.
     """
 
-    rules: Mapping[str, tuple[Rule, ...]]
-    templates: Mapping[str, str]
-    feedback: Mapping[str, str]
+    def __init__(
+        self, rules: Mapping[str, tuple[Rule, ...]], templates: Mapping[str, str], feedback: Mapping[str, str]
+    ):
+        self.rules, self.templates, self.feedback = rules, templates, feedback
+        self._texts: dict[str, list[Any]] = {}
+        self._queries: dict[tuple[str, tuple[str, ...]], Query] = {}
+
+    def parts(self, text: str) -> list[Any]:
+        """A text in parts: str, or what says it."""
+        if text not in self._texts:
+            self._texts[text] = [_parse(part) for part in _PART.split(text) if part]
+        return self._texts[text]
+
+    def query(self, query: str, known: tuple[str, ...]) -> Query:
+        """A query, where ``known`` variables have values already."""
+        if (query, known) not in self._queries:
+            self._queries[query, known] = Query(_literals(query), known, (), distinct=True)
+        return self._queries[query, known]
 
 
 @lru_cache(16)
@@ -98,13 +112,13 @@ class Speaker:
     Args:
         grammar: The rules.
         names: What things are called.
+        goal: As the game says it.
     """
 
-    def __init__(self, grammar: Grammar, names: Mapping[str, str]):
+    def __init__(self, grammar: Grammar, names: Mapping[str, str], goal: str):
         self._grammar = grammar
         self._names = names
-        self._texts: dict[str, list[Any]] = {}
-        self._queries: dict[tuple[str, tuple[str, ...]], Query] = {}
+        self.goal = goal
 
     def say(self, text: str, context: Context) -> str:
         """The text with everything in it replaced.
@@ -112,9 +126,7 @@ class Speaker:
         Raises:
             ValueError: The grammar lacks a symbol, or no rule of it applies.
         """
-        parts = self._texts.get(text)
-        if parts is None:
-            parts = self._texts[text] = [_parse(part) for part in _PART.split(text) if part]
+        parts = self._grammar.parts(text)
         return "".join([part if isinstance(part, str) else part(self, context) for part in parts])
 
     def symbol(self, name: str, context: Context) -> str:
@@ -129,12 +141,9 @@ class Speaker:
 
     def find(self, query: str, context: Context) -> list[Context]:
         """A context for each result of a query, in TextWorld's order."""
-        known = tuple(context.bound)
-        compiled = self._queries.get((query, known))
-        if compiled is None:
-            compiled = self._queries[query, known] = Query(_literals(query), known, context.facts, distinct=True)
-        rows = compiled.rows(context.facts, tuple(context.bound.values()))
-        places = compiled.places.items()
+        search = self._grammar.query(query, tuple(context.bound))
+        rows = search.rows(context.facts, tuple(context.bound.values()))
+        places = search.places.items()
         return [Context(context.facts, {variable: row[place] for variable, place in places}) for row in rows]
 
     def attribute(self, variable: str, attribute: str, context: Context) -> str:
@@ -153,6 +162,11 @@ class _Symbol:
 
     def __call__(self, speaker: Speaker, context: Context) -> str:
         return speaker.symbol(self.name, context)
+
+
+class _Goal:
+    def __call__(self, speaker: Speaker, context: Context) -> str:
+        return speaker.goal
 
 
 class _Each:
@@ -218,6 +232,8 @@ class _Expression:
 
 def _parse(part: str) -> Any:
     """A part of a text: str, or what says it."""
+    if part == UNKNOWN_GOAL:
+        return _Goal()
     if part[0] == "#":
         return _Symbol(part[1:-1])
     if part[0] in "{[":

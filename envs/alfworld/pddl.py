@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,8 @@ Fact = tuple[str, ...]
 """The name of a predicate, then the things that it holds for."""
 EQUAL = "="
 ROOT = "object"
-_TOKENS = re.compile(r";[^\n]*|[()]|[^\s();]+")
+_COMMENTS = re.compile(r";[^\n]*")
+_TOKENS = re.compile(r"[()]|[^\s()]+")
 
 
 class Literal(NamedTuple):
@@ -150,9 +150,8 @@ def parse_problem(text: str) -> Problem:
 def _sections(text: str) -> Iterator[list[Any]]:
     """The parts of ``(define (...) part ...)``."""
     stack: list[list[Any]] = [[]]
-    for token in _TOKENS.findall(text):
-        if token[0] == ";":
-            continue
+    words: dict[str, str] = {}  # each word once in memory: a room names its things ten times
+    for token in _TOKENS.findall(_COMMENTS.sub("", text.lower())):
         if token == "(":
             stack.append([])
         elif token == ")":
@@ -161,7 +160,7 @@ def _sections(text: str) -> Iterator[list[Any]]:
             last = stack.pop()
             stack[-1].append(last)
         else:
-            stack[-1].append(sys.intern(token.lower()))
+            stack[-1].append(words.setdefault(token, token))
     if len(stack) > 1:
         raise ValueError("the PDDL is cut off: a ')' is missing")
     for whole in stack[0]:

@@ -12,21 +12,24 @@ number of games run in one process, and nothing has to be compiled or closed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
 from envs.alfworld.conditions import share_of_conditions
 from envs.alfworld.facts import Facts, Query, Row, changed, collect
-from envs.alfworld.games import UNKNOWN_GOAL, Game
-from envs.alfworld.grammar import Context, Speaker, parse_grammar
-from envs.alfworld.pddl import Action, Fact, Literal, parse_domain, parse_problem, type_facts
+from envs.alfworld.games import Game
+from envs.alfworld.grammar import Context, Grammar, Speaker, parse_grammar
+from envs.alfworld.pddl import EQUAL, Action, Conjunction, Fact, Literal, parse_domain, parse_problem, type_facts
+from reward_designers.base import unknown_name
 
 NOTHING_HAPPENS = "Nothing happens."
 WORLDS_KEPT = 512
 """Games of which the parsed room is kept, 0.5 MB each at most; the least recently used is parsed again when needed."""
+Found = list[tuple[str, tuple["Rules", Row]]]
+"""Commands of one action, and what they mean."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class State:
     won: bool
     conditions: float
     _choices: Mapping[str, tuple[Rules, Row]] = field(repr=False)
+    _found: tuple[Found, ...] = field(repr=False)
     _facts: Facts = field(repr=False)
     _world: World = field(repr=False)
 
@@ -93,36 +97,36 @@ class Simulator:
 
 
 class Rules:
-    """What an action of the rules is in one room: when it is possible, how it is worded, and what it changes."""
+    """An action of the rules: when it is possible, how it is worded, and what it changes."""
 
-    def __init__(self, action: Action, template: str, feedback: str, facts: Facts):
+    def __init__(self, action: Action, template: str, feedback: str, changing: frozenset[str]):
         self.template, self.feedback = template, feedback
         variables = tuple(action.parameters)
         self.names = tuple(f"{variable[1:]}:{kind}" for variable, kind in action.parameters.items())
-        self.possible = []
+        self.reads = _changing_in(action.conditions, changing)
+        self._possible = []
         for conjunction in action.conditions:
-            query = Query(conjunction, (), facts)
-            self.possible.append((query, _picker([query.places[variable] for variable in variables])))
+            query = Query(conjunction, (), changing)
+            self._possible.append((query, _picker([query.places[variable] for variable in variables])))
         place = {variable: number for number, variable in enumerate(variables)}
-        self.effects = []
+        self._effects = []
         for effect in action.effects:
-            when = [Query(conjunction, variables, facts) for conjunction in effect.when]
-            self.effects.append((effect.literal, when, _picker([place[arg] for arg in effect.literal.args])))
+            when = [Query(conjunction, variables, changing) for conjunction in effect.when]
+            self._effects.append((effect.literal, when, _picker([place[arg] for arg in effect.literal.args])))
         self._void = _void_if(action, place)
 
-    def rows(self, facts: Facts) -> Iterator[Row]:
-        """Values of the parameters with which it is possible, and changes anything."""
-        for query, pick in self.possible:
-            for found in query.rows(facts):
-                row = pick(found)
-                if self._void is None or any(row[one] != row[other] for one, other in self._void):
-                    yield row
+    def rows(self, facts: Facts) -> list[Row]:
+        """Values of the parameters with which it is possible, and changes anything; some may come twice."""
+        rows = [pick(found) for query, pick in self._possible for found in query.rows(facts)]
+        if self._void is None:
+            return rows
+        return [row for row in rows if any(row[one] != row[other] for one, other in self._void)]
 
     def apply(self, facts: Facts, row: Row) -> Facts:
         """The facts after it."""
         added: list[Fact] = []
         removed: list[Fact] = []
-        for literal, when, pick in self.effects:
+        for literal, when, pick in self._effects:
             if any(query.rows(facts, row) for query in when):
                 (added if literal.positive else removed).append((literal.name, *pick(row)))
         return changed(facts, added, [fact for fact in removed if fact not in added])
@@ -133,67 +137,87 @@ class World:
 
     def __init__(self, game: Game):
         domain, problem = parse_domain(game.domain), parse_problem(game.problem)
-        grammar = parse_grammar(game.grammar.replace(UNKNOWN_GOAL, game.goal))
-        self.kinds = dict(problem.objects)
-        self.names = _names({arg for _, *args in problem.facts for arg in args})
+        self._rules, grammar = _rules_of(game.domain, game.grammar)
+        self._kinds = problem.objects
+        self._names = _names({arg for _, *args in problem.facts for arg in args})
         facts = collect(problem.facts | type_facts(problem.objects, domain))
-        static = {name for name in facts if name not in domain.changing}
-        self._check(problem.goal, static, facts)
-        self._static = {name: self._print(name, facts) for name in static if name[0] != ":"}
-        self._goal = [Query(conjunction, (), facts) for conjunction in problem.goal]
+        self._check(problem.goal, domain.changing, facts)
+        self._changing = domain.changing
+        self._goal = [Query(conjunction, (), domain.changing) for conjunction in problem.goal]
+        self._goal_reads = _changing_in(problem.goal, domain.changing)
         self._share = share_of_conditions(game.task_type, problem.goal)
-        self._speaker = Speaker(grammar, self.names)
-        self._rules = [
-            Rules(action, grammar.templates[name], grammar.feedback[name], facts)
-            for name, action in domain.actions.items()
-            if name in grammar.templates
-        ]
-        self._commands: dict[tuple[int, Row], str] = {}
-        intro = self._speaker.say("#intro#", Context(facts, {}))
-        self.initial = self._state(intro, facts)
+        self._speaker = Speaker(grammar, self._names, game.goal)
+        self._commands: dict[tuple[Rules, Row], str] = {}
+        self._static: list[str] | None = None
+        self.initial = self._state(self._speaker.say("#intro#", Context(facts, {})), facts, None)
 
     def after(self, state: State, command: str) -> State:
         """What a command leads to."""
         if command not in state._choices:
-            return State(
-                NOTHING_HAPPENS, state.admissible, state.won, state.conditions, state._choices, state._facts, self
-            )
+            return replace(state, feedback=NOTHING_HAPPENS)
         rules, row = state._choices[command]
         facts = rules.apply(state._facts, row)
         context = Context(facts, dict(zip(rules.names, row, strict=True)))
-        return self._state(self._speaker.say(rules.feedback, context), facts)
+        return self._state(self._speaker.say(rules.feedback, context), facts, state)
 
-    def printed(self, facts: Facts) -> Iterator[str]:
+    def printed(self, facts: Facts) -> list[str]:
         """See `State.facts`."""
-        for name in facts:
-            if name[0] != ":" and not name.startswith("not_"):
-                yield from self._static.get(name) or self._print(name, facts)
+        if self._static is None:
+            names = [name for name in facts if name not in self._changing and name[0] != ":"]
+            self._static = [fact for name in names for fact in self._print(name, facts)]
+        names = [name for name in facts if name in self._changing]
+        return self._static + [fact for name in names for fact in self._print(name, facts)]
 
     def _print(self, name: str, facts: Facts) -> list[str]:
-        named = [[f"{self.names.get(arg, arg)}: {self.kinds[arg]}" for arg in row] for row in facts[name].rows.values()]
+        named = [[f"{self._names.get(a, a)}: {self._kinds[a]}" for a in row] for row in facts[name].rows.values()]
         return [f"{name}({', '.join(args)})" for args in named]
 
-    def _state(self, feedback: str, facts: Facts) -> State:
+    def _state(self, feedback: str, facts: Facts, before: State | None) -> State:
+        """What a game has come to; what did not depend on the changes since the state before it is taken from there."""
         choices: dict[str, tuple[Rules, Row]] = {}
+        found: list[Found] = []
         for number, rules in enumerate(self._rules):
-            for row in rules.rows(facts):
-                command = self._commands.get((number, row))
-                if command is None:
-                    bound = dict(zip(rules.names, row, strict=True))
-                    command = self._commands[number, row] = self._speaker.say(rules.template, Context(facts, bound))
-                if command not in choices:
-                    choices[command] = (rules, row)
-        won = any(query.rows(facts) for query in self._goal)
-        return State(feedback, tuple(sorted(choices)), won, self._share(facts), choices, facts, self)
+            if before is not None and _same(rules.reads, facts, before._facts):
+                possible = before._found[number]
+            else:
+                possible = [(self._command(rules, row, facts), (rules, row)) for row in sorted(rules.rows(facts))]
+            found.append(possible)
+            for command, choice in possible:
+                choices.setdefault(command, choice)
+        if before is not None and _same(self._goal_reads, facts, before._facts):
+            won, share = before.won, before.conditions
+        else:
+            won, share = any(query.rows(facts) for query in self._goal), self._share(facts)
+        return State(feedback, tuple(sorted(choices)), won, share, choices, tuple(found), facts, self)
 
-    def _check(self, goal: tuple[tuple[Literal, ...], ...], static: set[str], facts: Facts) -> None:
-        """TextWorld's loader crashes on such rooms."""
+    def _command(self, rules: Rules, row: Row, facts: Facts) -> str:
+        if (rules, row) not in self._commands:
+            bound = dict(zip(rules.names, row, strict=True))
+            self._commands[rules, row] = self._speaker.say(rules.template, Context(facts, bound))
+        return self._commands[rules, row]
+
+    def _check(self, goal: tuple[Conjunction, ...], changing: frozenset[str], facts: Facts) -> None:
+        """TextWorld's loader crashes on rooms that lack what the goal is about."""
         for conjunction in goal:
-            lasting = [literal for literal in conjunction if literal.name in static or literal.name[0] == ":"]
-            if Query(lasting, (), facts).rows(facts):
+            lasting = [literal for literal in conjunction if literal.name not in changing and literal.name != EQUAL]
+            if Query(lasting, (), changing).rows(facts):
                 return
         wanted = " ".join(f"({' '.join((name, *args))})" for name, args, _ in lasting if name[0] != ":")
         raise ValueError(f"its goal can never be reached: there is nothing in the room with {wanted}")
+
+
+@lru_cache(16)
+def _rules_of(domain: str, grammar: str) -> tuple[list[Rules], Grammar]:
+    """What games of a generation share."""
+    parsed, words = parse_domain(domain), parse_grammar(grammar)
+    for name in parsed.actions:
+        if name not in words.templates:
+            raise ValueError(unknown_name("action without words", name, words.templates))
+    rules = [
+        Rules(action, words.templates[name], words.feedback[name], parsed.changing)
+        for name, action in parsed.actions.items()
+    ]
+    return rules, words
 
 
 @lru_cache(WORLDS_KEPT)
@@ -207,6 +231,16 @@ def world_of(game: Game) -> World:
         return World(game)
     except ValueError as error:
         raise ValueError(f"the game {game.name} cannot be played: {error}") from error
+
+
+def _same(names: Iterable[str], facts: Facts, before: Facts) -> bool:
+    """Whether relations have not changed; those that have are other objects."""
+    return all(facts.get(name) is before.get(name) for name in names)
+
+
+def _changing_in(conditions: tuple[Conjunction, ...], changing: frozenset[str]) -> tuple[str, ...]:
+    """The predicates in conditions that actions change."""
+    return tuple(sorted({literal.name for conjunction in conditions for literal in conjunction} & changing))
 
 
 def _picker(places: list[int]) -> Any:

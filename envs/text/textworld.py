@@ -58,7 +58,8 @@ class Quest:
             warnings.filterwarnings("ignore", message=".*is not fully supported")  # of jericho, which only runs it
             self._env = textworld.start(str(path), request_infos=wanted)
         self._now: Any = self._env.reset()
-        self.goal = " ".join(self._now["objective"].split())
+        wanted_text = " ".join(self._now["objective"].split()).rpartition("! ")[2]  # greetings end with "! "
+        self.goal = wanted_text[:1].upper() + wanted_text[1:]
 
     def reset(self) -> TextState:
         """See `envs.text.game.TextGame`."""

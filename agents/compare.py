@@ -4,6 +4,7 @@ python -m agents.compare env=Hopper rewards=[env,my.py:stand,vlm]
 python -m agents.compare env=Hopper rewards=[env,lazy=my.py:stand] coverages=[random,expert:runs/hopper,mixture]
 python -m agents.compare runs=[runs/env_0,runs/env_1,runs/stand_0,runs/stand_1]
 python -m agents.compare resume=comparisons/2026-11-21_12-00-00_Hopper
+python -m agents.compare benchmark=reward_prediction          rewards for text; options of its own: add --help
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ ALLOWED_ON_RESUME = frozenset({"resume", "device"})
 
 def main() -> None:
     """The command."""
-    cli.run(COMPARE, "compare", __doc__ or "", compare)
+    if any(argument.startswith("benchmark=") for argument in sys.argv[1:]):
+        from agents.prediction import benchmark
+
+        return benchmark.main()
+    return cli.run(COMPARE, "compare", __doc__ or "", compare)
 
 
 def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -86,6 +91,8 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     Raises:
         UsageError: See `compare`.
     """
+    if config.benchmark is not None:
+        raise UsageError(f"benchmark={config.benchmark}: benchmarks are run by agents.prediction.benchmark.compare")
     for method in config.methods:
         if method not in METHODS:
             raise UsageError(unknown_name("method", method, METHODS))

@@ -15,6 +15,10 @@ class CompareConfig:
     """A comparison of rewards."""
 
     env: EnvConfig = field(default_factory=EnvConfig)
+    benchmark: str | None = option(
+        None,
+        "reward_prediction: compares rewards for text, with options of its own (benchmark=reward_prediction --help)",
+    )
     task: str | None = option(None, "what is wanted in it, such as kneeling; default: the environment's first task")
     rewards: list[str] | None = option(
         None,

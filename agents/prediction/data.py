@@ -216,4 +216,4 @@ def _text(trajectory: Trajectory) -> str:
         if step.facts is not None and step.score is not None:
             entry["privileged"] = {"facts": list(step.facts), "score": step.score}
         entries.append(entry)
-    return json.dumps({"goal_description": trajectory.goal, "trajectory": entries}, indent=1, ensure_ascii=False)
+    return json.dumps({"goal_description": trajectory.goal, "trajectory": entries}, indent=1)

@@ -52,7 +52,7 @@ class BlocksRules(RowExtractor):
 
 
 class BlocksGoals(_Goals):
-    """"Move the blocks so that the red block is on the blue block and ..."."""
+    """Goals such as "Move the blocks so that the red block is on the blue block and ..."."""
 
     def read(self, text: str) -> Goal:
         """See `_Goals.read`."""

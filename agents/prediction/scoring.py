@@ -1,18 +1,18 @@
 """How well predicted rewards follow the true ones: a distance, two kinds of ranking, and intervals over tasks.
 
 **Trajectory Pearson distance** (arXiv 2603.09400, where it is called EPIC distance): the positive and the negative
-trajectories of a task are joined, and sqrt((1 - r) / 2) is taken of the Pearson correlation r of predicted and true step
-rewards; the mean over tasks. 0 is perfect, 0.71 unrelated, 1 opposite. Nothing is canonicalised, so shaping changes it.
+trajectories of a task are joined, and sqrt((1 - r) / 2) is taken of the Pearson correlation r of predicted and true
+step rewards; the mean over tasks. 0 is perfect, 0.71 unrelated, 1 opposite. Nothing is canonicalised: shaping counts.
 
-A prediction that is constant over a task has no correlation with anything. As in the paper it counts as r = 0, that is
-0.71: who says nothing is no better than who guesses. `Score.constant` counts such tasks. Tasks whose *truth* is constant
-ask nothing, and are left out.
+A prediction that is constant over a task has no correlation with anything. As in the paper's code it counts as r = 0,
+that is 0.71: who says nothing is no better than who guesses. `Score.constant` counts such tasks. Tasks whose *truth* is
+constant ask nothing, and are left out.
 
-**Where it is EPIC after all** (arXiv 2006.13900): a reward of the next state alone has a canonical form that differs from
-it by a constant, so EPIC is plain Pearson for a pair of such rewards, with these steps as coverage. `raw` is such a
-reward (is the goal reached?), and so are rewards that look only at what the player knows by then: for these, the
+**Where it is EPIC after all** (arXiv 2006.13900): a reward of the next state alone has a canonical form that differs
+from it by a constant, so EPIC is plain Pearson for a pair of such rewards, with these steps as coverage. `raw` is such
+a reward (is the goal reached?), and so are rewards that look only at what the player knows by then: for these, the
 distance to raw is an EPIC distance. `shaped` is none, since it depends on who acted and on how long the rest of the way
-is; nor are rewards of a step, such as a judge's mark for it, or a difference of potentials, whose canonical form is zero.
+is; nor are rewards of a step, such as a judge's mark for it, or a difference of potentials, whose canonical form is 0.
 """
 
 from __future__ import annotations

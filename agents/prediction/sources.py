@@ -52,9 +52,6 @@ class Source(ABC):
             RewardError: It failed.
         """
 
-    def close(self) -> None:
-        """Let go of what it holds."""
-
 
 class Baseline(Source):
     """A source that does not look at what happens.

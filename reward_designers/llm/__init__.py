@@ -17,6 +17,7 @@ from reward_designers.llm.messages import (
     Request,
     Sampling,
 )
+from reward_designers.llm.questions import Questions
 from reward_designers.llm.replay import ReplayLLM
 from reward_designers.llm.store import ReplyStore
 from reward_designers.llm.text import open_store
@@ -30,6 +31,7 @@ __all__ = [
     "MissingReplyError",
     "OpenAILLM",
     "Prompt",
+    "Questions",
     "ReplayLLM",
     "Reply",
     "ReplyStore",

@@ -12,15 +12,17 @@ from reward_designers.llm.budget import Budget
 from reward_designers.llm.client import OpenAILLM
 from reward_designers.llm.messages import LLM, Sampling
 from reward_designers.llm.replay import ReplayLLM
+from reward_designers.llm.store import ReplyStore
 
 
-def connect(options: Mapping[str, Any], store: str | os.PathLike[str], *, seed: int | None = None) -> LLM:
+def connect(options: Mapping[str, Any], store: ReplyStore | str | os.PathLike[str], *, seed: int | None = None) -> LLM:
     """The language model that `options` name.
 
     Args:
         options: ``name``, and the fields of that choice, as in `agents.config.OpenAIModel` and
             `agents.config.ReplayModel`.
-        store: Where an asked server's replies are kept, usually ``replies.sqlite`` in the run's folder.
+        store: Where an asked server's replies are kept: a store, or its path, usually ``replies.sqlite`` in the run's
+            folder.
         seed: Of the run: another seed draws other replies to the same prompts.
 
     Raises:

@@ -16,7 +16,9 @@ from agents.config import (
     CalmReward,
     CodeReward,
     CountReward,
+    FactoredReward,
     IntrinsicReward,
+    JudgeReward,
     Novelty,
     RNDReward,
     Schedule,
@@ -86,6 +88,10 @@ def resolve(config: TrainConfig) -> TrainConfig:
         from agents import calm
 
         reward = calm.resolved(config, task)
+    if isinstance(reward, FactoredReward | JudgeReward):
+        from agents import progress
+
+        progress.check(config, task)
     total = config.total_timesteps or values["total_timesteps"]
     return replace(
         config,
@@ -111,7 +117,8 @@ def with_prompts(reward: Any, task: Task | None) -> Any:
 
 def with_gamma(reward: Any, gamma: float | None) -> Any:
     """A potential's config with the algorithm's discount where none was given; others as they are."""
-    if not isinstance(reward, CodeReward) or not reward.potential or reward.gamma is not None:
+    shapes = isinstance(reward, FactoredReward | JudgeReward) or (isinstance(reward, CodeReward) and reward.potential)
+    if not shapes or reward.gamma is not None:
         return reward
     return replace(reward, gamma=SB3_GAMMA if gamma is None else gamma)
 
@@ -229,6 +236,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
         from agents.calm import make_calm
 
         return make_calm(config)
+    if isinstance(node, FactoredReward | JudgeReward):
+        from agents.progress import make_progress
+
+        return make_progress(config, run_dir)
 
     from reward_designers.vlm import reward as vlm
 

@@ -303,6 +303,66 @@ class CalmReward:
     )
 
 
+class Extractor(Enum):
+    """What makes factored states: `reward_designers.factored` describes them."""
+
+    rules = "rules"
+    facts = "facts"
+    llm = "llm"
+
+
+class ProgressMode(Enum):
+    """How a value of progress becomes a reward: `reward_designers.progress` describes them."""
+
+    potential = "potential"
+    raw = "raw"
+
+
+@dataclass
+class FactoredReward:
+    """How much of the goal holds in what is believed of the world (StateFactory, arXiv 2603.09400)."""
+
+    name: str = "factored"
+    extractor: Extractor = option(
+        Extractor.rules, "rules (ALFWorld's and NetHack's words, bodies' numbers), facts (ALFWorld's truth), or llm"
+    )
+    similarity: str = option(
+        "exact", "exact, embedding (ships with the extra), all-MiniLM-L6-v2, or sentence-transformers/MODEL"
+    )
+    mode: ProgressMode = option(ProgressMode.potential, "potential (differences, cannot be farmed) or raw similarity")
+    goal: str | None = option(
+        None, "text, or objects as in '{hero: {on: staircase down}}'; default: what the game says is wanted", text=True
+    )
+    credit: bool = option(True, "what is halfway there counts in part: seen, held, the next word on a scale")
+    words: dict[str, Any] = option({}, "scales for numbers, as in reward.words.torso_height=[low,0.9,middle,1.2,high]")
+    gamma: float | None = option(None, "discount of potential differences; default: the algorithm's", least=0, most=1)
+    store: str | None = option(
+        None, "SQLite file of a language model's replies; runs may share it; default: in the run's folder", text=True
+    )
+
+
+class Judgement(Enum):
+    """What a judge is asked: `reward_designers.judges` describes them."""
+
+    progress = "progress"
+    critic = "critic"
+
+
+@dataclass
+class JudgeReward:
+    """A language model says after every step how far the task has come; see llm=."""
+
+    name: str = "judge"
+    form: Judgement = option(Judgement.progress, "progress (a score from 1 to 10) or critic (what it still costs)")
+    mode: ProgressMode = option(ProgressMode.potential, "potential (differences, cannot be farmed) or the raw value")
+    goal: str | None = option(None, "what is wanted; default: what the game says, else the task's text", text=True)
+    window: int = option(30, "so many of the last steps are shown", least=1)
+    gamma: float | None = option(None, "discount of potential differences; default: the algorithm's", least=0, most=1)
+    store: str | None = option(
+        None, "SQLite file of replies; runs may share it; default: in the run's folder", text=True
+    )
+
+
 @dataclass
 class NoModel:
     """No language model is asked."""
@@ -481,6 +541,8 @@ TRAIN = Command(
             RNDReward(),
             IntrinsicReward(),
             CalmReward(),
+            FactoredReward(),
+            JudgeReward(),
         ),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
         "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait

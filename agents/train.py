@@ -288,6 +288,8 @@ class Session:
             reward += f": {config.reward.model.name}, judged by {config.reward.judge.name}: {config.reward.goal}"
         elif reward == "calm":
             reward += f": judged by {config.reward.judge.name}: {' '.join(config.reward.subgoals)}"
+        elif reward in ("factored", "judge"):
+            reward += f": {self.reward}"
         if reward.startswith("code "):
             program: Any = getattr(self.reward, "phi", self.reward)  # within the shaping of a potential
             reward += f"\n{program.protection or 'no sandbox: the program can do all that you can'}"

@@ -15,7 +15,7 @@ from reward_designers.factored.state import FactoredState
 HUNGER = ("satiated", "not hungry", "hungry", "weak", "fainting", "fainted", "starved")
 DYING = 1 / 3
 """Hit points left, as a share, below which the hero is dying."""
-_ITEM = r"(?:an? |the )?(?:(?:blessed|uncursed|cursed|named) )*([^;().]+?)"
+_ITEM = r"(?:an? |the )?(?:(?:blessed|uncursed|cursed|named) )*([^;().]+?)(?: named [^;.]+)?"
 _PICKED_UP = re.compile(r"(?:^|; )picked up " + _ITEM + r"(?=;|$)")
 _LOST = re.compile(r"(?:^|; )lost " + _ITEM + r"(?=;|$)")
 _SEEN = re.compile(r"(?:(?:^|; )saw " + _ITEM + r"(?=;|$)|You see here " + _ITEM + r"\.)")

@@ -60,6 +60,11 @@ class FactoredReward(ProgressReward):
         if isinstance(self.goal, str):  # it is given to whoever asks for the text
             self.inputs -= {"goal"}
 
+    def __str__(self) -> str:
+        who = str((self.llm or {}).get("model") or "nobody") if self.extractor == "llm" else self.extractor
+        wanted = "" if self.goal is None else f", goal {self.goal}"
+        return f"{who}{' (privileged)' if self.privileged else ''}, {self.similarity} similarity, {self.mode}{wanted}"
+
     def open(self) -> None:
         """Connect to the language model, and load embeddings, if any are used: it is better to know before training.
 

@@ -71,6 +71,10 @@ class JudgeReward(ProgressReward):
         names = (self.text, self.action, None if self.goal else "goal")
         self.inputs = frozenset(name for name in names if name)
 
+    def __str__(self) -> str:
+        who = (self.llm or {}).get("model") or "nobody"
+        return f"{self.form} by {who}, {self.mode}{f', goal {self.goal}' if self.goal else ''}"
+
     def open(self) -> None:
         """Connect to the language model: it is better to know before training.
 

@@ -40,6 +40,7 @@ def test_the_bottom_line() -> None:
         (["You see here a key.; saw an apple"], "key", "floor"),
         (["saw a key", "g - a key.; picked up a key"], "key", "pack"),
         (["picked up a key", "saw a key"], "key", "pack"),
+        (["picked up a key named The Master Key of Thievery; door opened"], "key", "pack"),
         (["picked up a key", "You drop a key.; lost a key"], "key", "floor"),
         (["HP fell by 2; picked up an uncursed scroll of light; door opened"], "scroll of light", "pack"),
     ],

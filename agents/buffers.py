@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sb3_contrib.common.maskable.buffers import MaskableDictRolloutBuffer, MaskableRolloutBuffer
 from sb3_contrib.common.recurrent.buffers import RecurrentDictRolloutBuffer, RecurrentRolloutBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import (
@@ -152,6 +153,14 @@ class RelabelledRecurrentDictRolloutBuffer(_RelabelledRollout, RecurrentDictRoll
     """`RecurrentDictRolloutBuffer` whose rewards are computed per rollout."""
 
 
+class RelabelledMaskableRolloutBuffer(_RelabelledRollout, MaskableRolloutBuffer):
+    """`MaskableRolloutBuffer` whose rewards are computed per rollout."""
+
+
+class RelabelledMaskableDictRolloutBuffer(_RelabelledRollout, MaskableDictRolloutBuffer):
+    """`MaskableDictRolloutBuffer` whose rewards are computed per rollout."""
+
+
 class RelabelledReplayBuffer(_RelabelledReplay, ReplayBuffer):
     """`ReplayBuffer` whose rewards are computed per rollout."""
 
@@ -169,6 +178,8 @@ RELABELLED: dict[type[BaseBuffer], type[_Relabelled]] = {
     DictRolloutBuffer: RelabelledDictRolloutBuffer,
     RecurrentRolloutBuffer: RelabelledRecurrentRolloutBuffer,
     RecurrentDictRolloutBuffer: RelabelledRecurrentDictRolloutBuffer,
+    MaskableRolloutBuffer: RelabelledMaskableRolloutBuffer,
+    MaskableDictRolloutBuffer: RelabelledMaskableDictRolloutBuffer,
     ReplayBuffer: RelabelledReplayBuffer,
     DictReplayBuffer: RelabelledDictReplayBuffer,
     NStepReplayBuffer: RelabelledNStepReplayBuffer,

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from envs.task import Task
     from reward_designers.base import RewardFn
 
-ON_POLICY = ("ppo", "recurrent_ppo")
+ON_POLICY = ("ppo", "recurrent_ppo", "maskable_ppo")
 SB3_GAMMA = 0.99
+EVAL_EPISODES = 8
 MAX_ENVS, MIN_STEPS = 8, 64
 """A rollout tuned for one environment is split over at most so many, of at least so many steps each."""
 
@@ -93,6 +94,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
         progress.check(config, task)
     total = config.total_timesteps or values["total_timesteps"]
+    config = replace(config, eval_episodes=config.eval_episodes or values.get("eval_episodes", EVAL_EPISODES))
     return replace(
         config,
         env=replace(config.env, name=None if config.env.id else config.env.name),
@@ -143,7 +145,7 @@ def _eval_every(config: TrainConfig, task: Task | None, total: int) -> int:
     """A twentieth of the run; less often if evaluation would play more than half as many steps as training."""
     longest = task.max_episode_steps if task is not None else spec(config.env.id or "").max_episode_steps
     longest = config.env.kwargs.get("max_episode_steps", longest) or 1000
-    return min(total, max(1, total // 20, 2 * longest * config.eval_episodes))
+    return min(total, max(1, total // 20, 2 * longest * (config.eval_episodes or EVAL_EPISODES)))
 
 
 def spec(env_id: str) -> EnvSpec:
@@ -161,27 +163,38 @@ def spec(env_id: str) -> EnvSpec:
     return gym.spec(name)
 
 
-def make_env(config: TrainConfig) -> gym.Env:
-    """One environment, with its task if the kit has one for it, that can show pictures of itself if it knows how."""
+def make_env(config: TrainConfig, evaluates: bool = False) -> gym.Env:
+    """One environment, with its task if the kit has one for it, that can show pictures of itself if it knows how.
+
+    Text to read and commands to choose from come as numbers of words, see `envs.alfworld.tokens`.
+
+    Args:
+        config: See `agents.config`.
+        evaluates: It is for evaluation, which may have arguments of its own.
+    """
     import envs
+    from envs.alfworld.tokens import TokenObservation, takes
 
     name = config.env.id or config.env.name
     assert name is not None
-    env = envs.make(name, config.task, **config.env.kwargs)
+    kwargs = {**config.env.kwargs, **(config.env.eval_kwargs if evaluates else {})}
+    env = envs.make(name, config.task, **kwargs)
     draws_itself = not hasattr(env.unwrapped, "model")
     if draws_itself and env.render_mode is None and "rgb_array" in env.metadata.get("render_modes", ()):
         env.close()
-        env = envs.make(name, config.task, render_mode="rgb_array", **config.env.kwargs)
-    return env
+        env = envs.make(name, config.task, render_mode="rgb_array", **kwargs)
+    return TokenObservation(env) if takes(env) else env
 
 
-def make_venv(config: TrainConfig, num_envs: int, reward: RewardFn | None, **options: Any) -> VecReplaceReward:
-    """``num_envs`` environments in this process, with the reward."""
+def make_venv(
+    config: TrainConfig, num_envs: int, reward: RewardFn | None, *, evaluates: bool = False, **options: Any
+) -> VecReplaceReward:
+    """``num_envs`` environments in this process, with the reward; see `make_env`."""
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     from agents.sb3 import VecReplaceReward
 
-    venv = DummyVecEnv([partial(make_env, config)] * num_envs)
+    venv = DummyVecEnv([partial(make_env, config, evaluates)] * num_envs)
     return VecReplaceReward(
         venv, reward, render={"preset": config.render.name, "texture": config.texture.name}, **options
     )
@@ -282,21 +295,32 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     from stable_baselines3.common.preprocessing import is_image_space
     from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
+    from agents import pointer
     from agents.sb3 import algorithm_class, make_algorithm
     from reward_designers.base import unknown_name
 
     algo = config.algo
     if not isinstance(venv.action_space, gym.spaces.Box) and algo.name not in ON_POLICY:
         raise ValueError(f"algo={algo.name} needs continuous actions, not {venv.action_space}; use algo=ppo")
-    space, policy = venv.observation_space, algo.policy
+    space = venv.observation_space
+    policy: Any = algo.policy
+    points = pointer.fits(space)
+    if points and (algo.name != "maskable_ppo" or policy is not None):
+        raise ValueError(
+            "commands have no fixed numbers: use algo=maskable_ppo, which points at one of them, and no algo.policy"
+        )
+    if algo.name == "maskable_ppo" and not venv.has_attr("action_masks"):
+        raise ValueError("algo=maskable_ppo needs an environment with action_masks(); use algo=ppo")
     pictures = is_image_space(space)
     if pictures and policy is None:
         policy = "CnnLstmPolicy" if algo.name == "recurrent_ppo" else "CnnPolicy"
-    aliases = algorithm_class(algo.name).policy_aliases
-    if policy is not None and policy not in aliases:
+    if points:
+        policy = pointer.PointerPolicy
+    aliases: Any = algorithm_class(algo.name).policy_aliases
+    if isinstance(policy, str) and policy not in aliases:
         raise ValueError(unknown_name("policy", policy, aliases))
     glyphs = isinstance(space, gym.spaces.Dict) and "glyphs_crop" in space.spaces
-    normal = isinstance(space, gym.spaces.Box | gym.spaces.Dict) and not pictures and not glyphs
+    normal = isinstance(space, gym.spaces.Box | gym.spaces.Dict) and not (pictures or glyphs or points)
     normalize_obs = bool(algo.normalize_obs) and normal
     env: VecEnv = venv
     if normalize_obs or algo.normalize_reward:
@@ -307,6 +331,8 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
         from agents.features import NetHackFeatures
 
         arguments.setdefault("policy_kwargs", {})["features_extractor_class"] = NetHackFeatures
+    if points:
+        arguments["policy_kwargs"] = pointer.sizes(arguments.get("policy_kwargs", {}))
     return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=_device(config, policy), **arguments)
 
 
@@ -325,9 +351,9 @@ def make_player(config: TrainConfig, venv: VecReplaceReward, weights: Path) -> B
     return model
 
 
-def _device(config: TrainConfig, policy: str | None) -> str:
-    """On-policy MLPs are faster on the CPU, says SB3, whatever the reward runs on."""
-    small = config.algo.name in ON_POLICY and policy in (None, "MlpPolicy", "MlpLstmPolicy")
+def _device(config: TrainConfig, policy: Any) -> str:
+    """On-policy MLPs are faster on the CPU, says SB3, whatever the reward runs on; so is what is no name of SB3's."""
+    small = config.algo.name in ON_POLICY and (not isinstance(policy, str) or policy in ("MlpPolicy", "MlpLstmPolicy"))
     return "cpu" if config.device == "auto" and small else config.device
 
 

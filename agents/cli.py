@@ -147,6 +147,11 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
         key, _, value = argument.partition("=")
         if key in command.groups and "," not in value:
             chosen[key] = value
+    given = {argument.partition("=")[0] for argument in arguments}
+    for (group, choice), (other, implied) in command.implied.items():
+        if chosen[group] == choice and other not in given:
+            chosen[other] = implied
+            arguments = [*arguments, f"{other}={implied}"]
     after_flag = False
     for argument in arguments:
         if argument.startswith("-") or after_flag:

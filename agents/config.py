@@ -76,6 +76,7 @@ class EnvConfig:
     name: str | None = option(None, "plain name of one of the kit's environments; `env=Humanoid` sets it")
     id: str | None = option(None, "any other Gymnasium id, such as LunarLander-v3 or my_package:MyEnv-v0")
     kwargs: dict[str, Any] = option({}, "keyword arguments for the environment, as in env.kwargs.frame_skip=2")
+    eval_kwargs: dict[str, Any] = option({}, "those that differ in evaluations, as in env.eval_kwargs.split=valid_seen")
 
 
 ENVS = (
@@ -97,7 +98,10 @@ NETHACK = {choice: id.rpartition("-v")[0] for id in _NETHACK_IDS for choice in (
 """NetHack names, with and without version, from a file: importing `envs` takes longer than an answer may."""
 ENV_CHOICES = {name: EnvConfig(name=name) for name in ENVS}
 ENV_CHOICES |= {choice: EnvConfig(name=name) for choice, name in NETHACK.items()}
-ENV_CHOICES |= {choice: EnvConfig(name="ALFWorld") for choice in ("ALFWorld", "ALFWorld-v0")}
+ENV_CHOICES |= {
+    choice: EnvConfig("ALFWorld", kwargs={"split": "train"}, eval_kwargs={"split": "valid_unseen"})
+    for choice in ("ALFWorld", "ALFWorld-v0")
+}
 
 
 @dataclass
@@ -390,10 +394,9 @@ class AlgoConfig:
 
 
 @dataclass
-class PPO(AlgoConfig):
-    """Proximal policy optimisation (arXiv 1707.06347)."""
+class OnPolicyConfig(AlgoConfig):
+    """What PPO and its variants share."""
 
-    name: str = "ppo"
     n_steps: int | None = option(None, "steps of each environment per rollout", least=1)
     n_epochs: int | None = option(None, "passes over a rollout", least=1)
     gae_lambda: float | None = option(None, "trade-off of bias and variance in the advantage", least=0, most=1)
@@ -402,8 +405,22 @@ class PPO(AlgoConfig):
     vf_coef: float | None = option(None, "weight of the value loss")
     max_grad_norm: float | None = option(None, "gradients are clipped to this norm", least=0)
     target_kl: float | None = option(None, "stop an update when the policy has moved this far")
-    log_std_init: float | None = option(None, "logarithm of the initial standard deviation of actions")
     ortho_init: bool | None = option(None, "orthogonal initialisation of the networks")
+
+
+@dataclass
+class PPO(OnPolicyConfig):
+    """Proximal policy optimisation (arXiv 1707.06347)."""
+
+    name: str = "ppo"
+    log_std_init: float | None = option(None, "logarithm of the initial standard deviation of actions")
+
+
+@dataclass
+class MaskablePPO(OnPolicyConfig):
+    """PPO that chooses among valid actions only (arXiv 2006.14171); text games point at one of their commands."""
+
+    name: str = "maskable_ppo"
 
 
 @dataclass
@@ -479,7 +496,9 @@ class TrainConfig:
         "steps between evaluations; 0: none; default: a twentieth of the run, rarer if episodes are long",
         least=0,
     )
-    eval_episodes: int = option(8, "episodes per evaluation, always from the same initial states", least=1)
+    eval_episodes: int | None = option(
+        None, "episodes per evaluation, always from the same initial states; default: 8, of ALFWorld 48", least=1
+    )
     checkpoint_every: int | None = option(None, "steps between checkpoints; default: a twentieth of the run", least=1)
     log_every: int | None = option(None, "steps between rows of the log; default: a hundredth of the run", least=1)
     video: bool = option(True, "record an evaluation episode at the end")
@@ -499,6 +518,10 @@ class EvaluateConfig:
     deterministic: bool | None = option(
         None, "take the policy's most likely actions, not drawn ones; default: true, but for NetHack's games"
     )
+    kwargs: dict[str, Any] = option(
+        {},
+        "environment's arguments that differ from those of the run's evaluations: kwargs.split=valid_seen",
+    )
     video: bool = option(True, "record the first episode")
     device: str = option("cpu", "cpu, cuda, ...")
     output: str | None = option(None, "folder for results; default: a dated folder in the run directory", text=True)
@@ -512,6 +535,7 @@ class Command:
         config: The class.
         groups: Choices by group and name.
         defaults: The name of each group's default.
+        implied: Choices that another choice brings with it where none is given, as (group, choice) by (group, choice).
         folder: The option that says where results go; in a sweep each job has its own.
         root: Where such folders are by default.
     """
@@ -519,6 +543,7 @@ class Command:
     config: type
     groups: dict[str, dict[str, Any]]
     defaults: dict[str, str]
+    implied: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     folder: str = "run_dir"
     root: str = "runs"
 
@@ -544,10 +569,11 @@ TRAIN = Command(
             FactoredReward(),
             JudgeReward(),
         ),
-        "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC()),
+        "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC(), MaskablePPO()),
         "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait
     },
     {"env": "Humanoid", "reward": "env", "algo": "ppo", "llm": "none"},
+    {("env", choice): ("algo", "maskable_ppo") for choice in ("ALFWorld", "ALFWorld-v0")},
 )
 EVALUATE = Command(EvaluateConfig, {}, {})
 

@@ -1,7 +1,8 @@
-"""Evaluate the policy of a run: a table with intervals, a JSON file, a video.
+"""Evaluate the policy of a run: a table with intervals, a JSON file, a video or a transcript.
 
 python -m agents.evaluate run=runs/2026-11-21_12-00-00_Humanoid_vlm
 python -m agents.evaluate run=RUN_DIR episodes=100 checkpoint=last reward=env
+python -m agents.evaluate run=RUN_DIR kwargs.split=valid_seen
 """
 
 from __future__ import annotations
@@ -45,15 +46,16 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
     run = RunDir.open(config.run)
     trained = run.read_config()
     weights = _weights(run, config.checkpoint)
-    trained = replace(trained, device=config.device, reward=_reward(trained, config.reward))
+    env = replace(trained.env, eval_kwargs={**trained.env.eval_kwargs, **config.kwargs})
+    trained = replace(trained, env=env, device=config.device, reward=_reward(trained, config.reward))
     cli.settle_libraries()
     with explained():
         from agents.callbacks import quiet_warnings
-        from agents.evaluation import Video, is_greedy, run_episodes
+        from agents.evaluation import is_greedy, record, run_episodes
 
         quiet_warnings()
         reward = make_reward(trained, run.path)
-        venv = make_venv(trained, min(config.episodes, MAX_EVAL_ENVS), reward)
+        venv = make_venv(trained, min(config.episodes, MAX_EVAL_ENVS), reward, evaluates=True)
         model = make_player(trained, venv, weights)
         deterministic = is_greedy(venv) if config.deterministic is None else config.deterministic
         rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=deterministic)
@@ -62,6 +64,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
             "run": str(run.path),
             "policy": weights.name,
             "reward": config.reward or "that of the run",
+            "env": {**trained.env.kwargs, **trained.env.eval_kwargs},
             "episodes": config.episodes,
             "seed": config.seed,
             "deterministic": deterministic,
@@ -70,10 +73,8 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
         }
         write_text(folder / "evaluation.json", json.dumps(result, indent=2))
         if config.video:
-            video = Video()
-            single = make_venv(trained, 1, reward)
-            run_episodes(model, single, 1, config.seed, deterministic=deterministic, watch=video)
-            video.save(folder / "video.mp4")
+            single = make_venv(trained, 1, reward, evaluates=True)
+            record(model, single, folder, config.seed, deterministic=deterministic)
     print(table(result["metrics"], config.episodes))
     print(f"written to {folder}", file=sys.stderr)
     return result

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from sb3_contrib import MaskablePPO
+from sb3_contrib.common.maskable.utils import get_action_masks
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.runs import replacing
@@ -57,7 +59,8 @@ def run_episodes(
         watch: Called after each step with the environments, rewards ``(num_envs,)`` and infos.
 
     Returns:
-        A row for each episode, see `agents.episodes.EpisodeStatistics`.
+        A row for each episode, see `agents.episodes.EpisodeStatistics`. Where infos name a ``task_type``, success is
+        there once more under ``success/<task type>``, so that means are taken by type.
     """
     rows: list[Row] = []
     deterministic = is_greedy(venv) if deterministic is None else deterministic
@@ -83,9 +86,11 @@ def _one_episode_each(
     venv.episodes.drain()
     rows: list[Row | None] = [None] * venv.num_envs
     memory, starts = None, np.ones(venv.num_envs, bool)
+    masked = isinstance(model, MaskablePPO)
     while any(row is None for row in rows):
         seen = obs if normalizer is None else normalizer.normalize_obs(obs)
-        actions, memory = model.predict(seen, memory, starts, deterministic)
+        masks = {"action_masks": get_action_masks(venv)} if masked else {}
+        actions, memory = model.predict(seen, memory, starts, deterministic, **masks)
         obs, rewards, starts, infos = venv.step(actions)
         if watch is not None:
             watch(venv, rewards, infos)
@@ -93,7 +98,9 @@ def _one_episode_each(
             finished = venv.episodes.drain()
             for place, number in enumerate(np.flatnonzero(starts)):
                 if rows[number] is None:
-                    rows[number] = {name: float(values[place]) for name, values in finished.items()}
+                    row = rows[number] = {name: float(values[place]) for name, values in finished.items()}
+                    if "task_type" in infos[number] and "success" in row:
+                        row[f"success/{infos[number]['task_type']}"] = row["success"]
     return [row for row in rows if row is not None]
 
 
@@ -112,6 +119,24 @@ def interval(values: Sequence[float], *, level: float = 0.95, resamples: int = 1
     return float(low), float(high)
 
 
+def record(
+    model: BaseAlgorithm, venv: VecReplaceReward, folder: Path, seed: int, *, deterministic: bool | None = None
+) -> Path:
+    """Play an episode for people to look at: ``video.mp4``, or ``transcript.txt`` where the world is text.
+
+    Returns:
+        The file in ``folder``.
+    """
+    from agents.pointer import fits
+    from agents.transcript import Transcript
+
+    watch: Video | Transcript = Transcript() if fits(venv.observation_space) else Video()
+    path = folder / watch.file
+    run_episodes(model, venv, 1, seed, deterministic=deterministic, watch=watch)
+    watch.save(path)
+    return path
+
+
 class Video:
     """Records the first environment's first episode as an mp4, with step, reward and fitness written on it.
 
@@ -123,6 +148,8 @@ class Video:
         max_frames: Recording ends then.
         max_fps: Simulations that step faster are thinned out to at most this.
     """
+
+    file = "video.mp4"
 
     def __init__(self, size: int = 320, preset: str = "fidelity", max_frames: int = 250, max_fps: float = 34.0):
         self.frames: list[np.ndarray] = []

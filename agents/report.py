@@ -44,6 +44,7 @@ def write_report(run: RunDir) -> Path:
         tiles=_tiles(rows, summary),
         figures=[(title, figure(series, unit)) for title, unit, series in _figures(rows, adds_up)],
         video=embedded(run.video),
+        transcript=run.transcript.read_text().splitlines() if run.transcript.is_file() else [],
         run=run.path,
     )
     write_text(run.report, page)
@@ -101,6 +102,8 @@ def _figures(rows: Sequence[Mapping[str, float]], adds_up: bool) -> list[tuple[s
         ("Episode length", "steps", {"training": "rollout/ep_len_mean", "evaluated": "eval/length"}),
         ("Speed", "steps per second", {"training": "time/fps"}),
     ]
+    kinds = sorted({name for row in rows for name in row if name.startswith("eval/success/")})
+    wanted.insert(2, ("Success by task", SHARE, {name.removeprefix("eval/success/"): name for name in kinds}))
     figures = []
     for title, unit, names in wanted:
         series = {label: curve for label, name in names.items() if (curve := _curve(rows, name))[0]}

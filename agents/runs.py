@@ -6,7 +6,7 @@ progress.csv      a row per logging interval; the same numbers as TensorBoard's 
 checkpoints/      what `resume` continues from
 best.safetensors  the policy with the highest evaluated fitness; last.safetensors: the newest
 reward/           a copy of the file of a custom or code reward
-summary.json      what came out; report.html shows it, video.mp4 too
+summary.json      what came out; report.html shows it, video.mp4 (of games in text: transcript.txt) too
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class RunDir:
         self.progress = path / "progress.csv"
         self.tensorboard = path / "tensorboard"
         self.video = path / "video.mp4"
+        self.transcript = path / "transcript.txt"
         self.report = path / "report.html"
 
     @classmethod

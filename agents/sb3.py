@@ -18,6 +18,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
@@ -33,6 +34,7 @@ ALGORITHMS = {
     "sac": "stable_baselines3:SAC",
     "td3": "stable_baselines3:TD3",
     "recurrent_ppo": "sb3_contrib:RecurrentPPO",
+    "maskable_ppo": "sb3_contrib:MaskablePPO",
     "tqc": "sb3_contrib:TQC",
 }
 
@@ -247,7 +249,9 @@ class VecReplaceReward(VecEnvWrapper):
         return owners + ([("reward", self.reward)] if self.reward is not None else [])
 
 
-def make_algorithm(name: str, env: VecEnv, *, policy: str | None = None, **hyperparameters: Any) -> BaseAlgorithm:
+def make_algorithm(
+    name: str, env: VecEnv, *, policy: str | type[BasePolicy] | None = None, **hyperparameters: Any
+) -> BaseAlgorithm:
     """A Stable-Baselines3 algorithm on ``env``, with the right buffer where rewards are deferred or learn.
 
     On the CPU it uses one torch thread: more are slower for networks of this size, and ruinous beside other processes.
@@ -255,7 +259,7 @@ def make_algorithm(name: str, env: VecEnv, *, policy: str | None = None, **hyper
     Args:
         name: One of `ALGORITHMS`.
         env: Vector environment, as a rule one that is wrapped in `VecReplaceReward`.
-        policy: SB3's name of a policy; by default the MLP policy that suits the algorithm and observations.
+        policy: SB3's name of a policy, or a class; by default the MLP policy that suits the algorithm and observations.
         **hyperparameters: Of the algorithm's constructor.
 
     Raises:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.build import find_task, make_env, make_model, make_reward, make_venv, resolve, spec
+from agents.build import EVAL_EPISODES, find_task, make_env, make_model, make_reward, make_venv, resolve, spec
 from agents.cli import UsageError
 from agents.config import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
@@ -223,9 +223,8 @@ class Session:
         expensive = self.reward is not None and self.reward.expensive
         self.judge = "eval/fitness" if self.task else "eval/reward"
         self.scores_reward = not (expensive and self.task)
-        self.eval_venv = make_venv(
-            config, min(config.eval_episodes, MAX_EVAL_ENVS), self.reward if self.scores_reward else None
-        )
+        episodes = min(config.eval_episodes or EVAL_EPISODES, MAX_EVAL_ENVS)
+        self.eval_venv = make_venv(config, episodes, self.reward if self.scores_reward else None, evaluates=True)
 
     def _watch(self, row: Mapping[str, Any]) -> None:
         """What pays, for the log; and an alarm if it pays without the task being done."""
@@ -265,10 +264,11 @@ class Session:
         from agents.evaluation import means, run_episodes
         from agents.policies import save_policy
 
-        rows = run_episodes(self.model, self.eval_venv, self.config.eval_episodes, EVAL_SEED + self.config.seed)
+        episodes = self.config.eval_episodes or EVAL_EPISODES
+        rows = run_episodes(self.model, self.eval_venv, episodes, EVAL_SEED + self.config.seed)
         values = means(rows)
         if not self.scores_reward:
-            values = {name: value for name, value in values.items() if name != "reward" and "/" not in name}
+            values = {name: value for name, value in values.items() if name.partition("/")[0] != "reward"}
         logged = {f"eval/{name}": value for name, value in values.items()}
         if logged[self.judge] > self.best:
             self.best = logged[self.judge]
@@ -339,12 +339,10 @@ class Session:
         print(f"{state} at step {timesteps:,}{how_good}\nreport: {run.report}", file=sys.stderr, flush=True)
 
     def _record(self) -> None:
-        from agents.evaluation import Video, run_episodes
+        from agents.evaluation import record
 
-        video = Video()
-        venv = make_venv(self.config, 1, self.reward)
-        run_episodes(self.model, venv, 1, EVAL_SEED + self.config.seed, watch=video)
-        video.save(self.directory.video)
+        venv = make_venv(self.config, 1, self.reward, evaluates=True)
+        record(self.model, venv, self.directory.path, EVAL_SEED + self.config.seed)
         venv.close()
 
 

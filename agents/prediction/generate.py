@@ -50,7 +50,7 @@ def generate(
     made: list[PredictionTask] = []
     for number in _numbers(tasks, seed):
         task = make_task(domain, maker(domain, number, folder), np.random.default_rng([seed, number]))
-        if task is not None:
+        if task is not None and task.name not in {other.name for other in made}:
             made.append(task)
             tell(f"{domain}: {len(made)} of {tasks} tasks")
         if len(made) == tasks:

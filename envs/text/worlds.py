@@ -5,9 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from envs.text.game import Maker, TextGame
 from reward_designers.base import unknown_name
+
+if TYPE_CHECKING:
+    from envs.alfworld.games import Game
 
 
 def _blocks(number: int, folder: Path) -> TextGame:
@@ -28,7 +34,24 @@ def _minihack(number: int, folder: Path) -> TextGame:
     return Level(LEVELS[number % len(LEVELS)], number // len(LEVELS))
 
 
+@functools.cache
+def _games() -> list[Game]:
+    """The embedded games that no training sees, of all types by turns."""
+    from envs.alfworld.games import load_games
+
+    games = load_games(split=("valid_seen", "valid_unseen"))
+    return [games[place] for place in np.random.default_rng(0).permutation(len(games))]
+
+
+def _alfworld(number: int, folder: Path) -> TextGame:
+    from envs.text.alfworld import Household
+
+    games = _games()
+    return Household(games[number % len(games)])
+
+
 WORLDS: dict[str, Callable[[int, Path], TextGame]] = {
+    "alfworld": _alfworld,
     "blocksworld": _blocks,
     "minihack": _minihack,
     "textworld": _textworld,

@@ -1,0 +1,1 @@
+"""Language models as agents in worlds of words: `python -m agents.evaluate env=ALFWorld agent=react`."""

@@ -129,19 +129,22 @@ class Episode:
         Raises:
             RewardError: Something that is read was not given, or cannot be understood.
         """
+        row = {"command": "", **row}
         self._check(row)
+        self._told = {"goal": row["goal"]} if "goal" in row else {}
         (self.state,) = self.extractor.begin([row])
         (self.goal,) = self.goals.begin([row])
         return self.score()
 
     def step(self, **row: Any) -> float:
-        """One step on; the score. What is not given again, such as the goal's text, stays as it was interpreted.
+        """One step on; the score. The goal's text need not be given again.
 
         Raises:
             RewardError: Something that is read was not given, or cannot be understood.
         """
         if not self.goal:
             raise RewardError("call begin with an episode's first observation before step")
+        row = {"command": "", **self._told, **row}
         (self.state,) = self.extractor.observe([self.state], [row])
         (self.goal,) = self.goals.update([self.goal], [self.state], [row])
         return self.score()

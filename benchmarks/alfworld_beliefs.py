@@ -1,0 +1,145 @@
+"""What rules believe of ALFWorld beside the truth: contradictions, and whether a goal is believed reached when it is.
+
+    python -m benchmarks.alfworld_beliefs                                  # all embedded games; some minutes
+    python -m benchmarks.alfworld_beliefs games=json_2.1.1 steps=200       # games of one's own, longer random walks
+
+Each game is played twice: a random walk and then steps towards the goal (with the facts for a compass) until it is won;
+and its walkthrough, if it has one, with idle commands strewn in. After every step the belief is compared with the
+facts, and the scores of both against the goal with whether the game is won.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from envs.alfworld.games import Game, load_games
+from envs.alfworld.simulator import Simulator, State
+from reward_designers.factored import AlfworldFacts, AlfworldGoals, AlfworldRules, Episode
+from reward_designers.factored.alfworld import contradictions
+
+IDLE = ("look", "inventory", "examine")
+PATIENCE = 400
+"""Steps towards the goal before a game is given up."""
+
+
+class Audit:
+    """Belief and truth side by side.
+
+    Args:
+        game: Which is played.
+
+    Attributes:
+        counts: Steps, attributes compared, contradictions, wins, and disagreements about whether the goal is reached.
+        found: What was wrong, in words.
+    """
+
+    def __init__(self, game: Game):
+        self.game, self.simulator = game, Simulator(game)
+        self.counts: Counter[str] = Counter()
+        self.found: list[str] = []
+        self.seconds = 0.0
+
+    def begin(self) -> State:
+        """A new episode."""
+        state = self.simulator.reset()
+        self.rules = Episode(AlfworldRules(), AlfworldGoals())
+        self.facts = Episode(AlfworldFacts(), AlfworldGoals())
+        self.rules.begin(observation=state.feedback, goal=self.game.goal)
+        self.facts.begin(facts="\n".join(state.facts), goal=self.game.goal)
+        return state
+
+    def step(self, command: str) -> State:
+        """Do it, and compare."""
+        state = self.simulator.step(command)
+        start = time.process_time()
+        believed = self.rules.step(observation=state.feedback)
+        self.seconds += time.process_time() - start
+        true = self.facts.step(facts="\n".join(state.facts))
+        wrong = list(contradictions(self.rules.state, self.facts.state))
+        self.counts["steps"] += 1
+        self.counts["attributes"] += sum(len(attributes) for _, attributes in self.rules.state)
+        self.counts["contradictions"] += len(wrong)
+        self.counts["won"] += state.won
+        self.counts["facts disagree"] += (true == 1.0) != state.won
+        self.counts["rules disagree"] += (believed == 1.0) != state.won
+        if (believed == 1.0) != state.won:
+            wrong.append(f"believed {believed:.3f}, {'won' if state.won else 'not won'}")
+        self.found += [f"{self.game.name}: {command} | {state.feedback} | {what}" for what in wrong]
+        return state
+
+    def compass(self, state: State) -> dict[str, float]:
+        """For each command, how much of the goal would hold after it."""
+        values = {}
+        for command in state.admissible:
+            if not command.startswith((*IDLE, "help")):
+                self.simulator.state = state
+                after = self.simulator.step(command)
+                (believed,) = self.facts.extractor.begin([{"facts": "\n".join(after.facts)}])
+                values[command] = Episode.score(_at(self.facts, believed))
+        self.simulator.state = state
+        return values
+
+
+def _at(episode: Episode, state: object) -> Episode:
+    """An episode with the same goal, elsewhere."""
+    other = Episode(episode.extractor, episode.goals)
+    other.state, other.goal = state, episode.goal  # type: ignore[assignment]
+    return other
+
+
+def audit(game: Game, steps: int, rng: random.Random) -> Audit:
+    """Play a game in both ways."""
+    check = Audit(game)
+    state = check.begin()
+    for _ in range(steps):
+        if not state.won:
+            state = check.step(rng.choice(state.admissible))
+    for _ in range(PATIENCE):
+        if state.won:
+            break
+        values = check.compass(state)
+        now = check.facts.score()
+        better = [command for command, value in values.items() if value > now]
+        same = [command for command, value in values.items() if value == now]
+        state = check.step(rng.choice(better if better else same if same and rng.random() < 0.8 else list(values)))
+    if game.walkthrough:
+        state = check.begin()
+        for command in game.walkthrough:
+            while rng.random() < 0.3:
+                state = check.step(rng.choice([idle for idle in state.admissible if idle.startswith(IDLE)]))
+            state = check.step(command)
+        check.counts["walkthroughs that win"] += state.won
+    return check
+
+
+def audits(games: list[Game], steps: int) -> Iterator[Audit]:
+    """One game after the other, the same way each time."""
+    for number, game in enumerate(games):
+        yield audit(game, steps, random.Random(number))
+
+
+def main(arguments: list[str]) -> None:
+    """Print what was found, and a table."""
+    options = dict(argument.split("=", 1) for argument in arguments)
+    games = load_games(options.get("games"))
+    total, seconds, by_type = Counter[str](), 0.0, dict[str, Counter[str]]()
+    for check in audits(games, int(options.get("steps", 40))):
+        total += check.counts
+        seconds += check.seconds
+        by_type.setdefault(check.game.task_type, Counter()).update({**check.counts, "games": 1})
+        for line in check.found:
+            print(line, flush=True)
+    columns = ("games", "steps", "attributes", "contradictions", "won", "facts disagree", "rules disagree")
+    print("| task | " + " | ".join(columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for name, counts in [*sorted(by_type.items()), ("all", total + Counter(games=len(games)))]:
+        print(f"| {name} | " + " | ".join(f"{counts[column]:,}" for column in columns) + " |")
+    print(f"{1e6 * seconds / max(total['steps'], 1):.0f} CPU-us a step for rules and score")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -241,6 +241,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
         from agents.intrinsic import make_intrinsic
 
         return make_intrinsic(config)
+    if node.name == "motif":
+        from agents.intrinsic import make_motif
+
+        return make_motif(config, run_dir)
     if isinstance(node, CountReward | RNDReward):
         from agents.novelty import make_novelty
 

@@ -368,6 +368,27 @@ class JudgeReward:
 
 
 @dataclass
+class MotifReward:
+    """The environment's reward, and one for captions that was learned before, by agents.motif (arXiv 2310.00166)."""
+
+    name: str = "motif"
+    path: str = option(MISSING, "a folder that agents.motif wrote, or its reward.npz; it is copied", text=True)
+    coefficient: float = option(0.1, "what that reward counts", least=0)
+    extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    quantile: float | None = option(
+        None,
+        "share of steps, of those that captions were collected in, which pay nothing; default: as saved",
+        least=0,
+        most=1,
+    )
+    beta: float = option(3.0, "the N-th time in an episode, a caption pays 1 / N^beta", least=0)
+    cap: int = option(10, "a caption pays at most so often in an episode", least=1)
+    stop_on_alarm: bool = option(
+        False, "stop when this reward has risen for long while fitness has not; by default it is only said"
+    )
+
+
+@dataclass
 class NoModel:
     """No language model is asked."""
 
@@ -568,6 +589,7 @@ TRAIN = Command(
             CalmReward(),
             FactoredReward(),
             JudgeReward(),
+            MotifReward(),
         ),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC(), MaskablePPO()),
         "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait

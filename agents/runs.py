@@ -141,22 +141,24 @@ class RunDir:
             raise UsageError(f"{path} is damaged: {error}") from error
 
     def keep_reward_file(self, config: TrainConfig) -> None:
-        """Copy a custom or code reward's file here, and let the config name the copy.
+        """Copy the file of a custom, code or motif reward here, and let the config name the copy.
 
         Raises:
             UsageError: There is no such file.
         """
         kind = getattr(config.reward, "name", None)
-        if kind not in ("custom", "code"):
+        if kind not in ("custom", "code", "motif"):
             return
         place, separator, function = config.reward.path.rpartition(":")
-        if kind == "code":
+        if kind != "custom":
             place, separator, function = config.reward.path, "", ""
         elif not place.endswith(".py"):
             return
         source = Path(place)
+        if kind == "motif" and source.is_dir():
+            source /= "reward.npz"
         if not source.is_file():
-            raise UsageError(f"reward.path: no such file {place!r}")
+            raise UsageError(f"reward.path: no such file {str(source)!r}")
         copy = self.path / "reward" / source.name
         copy.parent.mkdir(exist_ok=True)
         shutil.copy2(source, copy)

@@ -80,7 +80,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
 
     check_env(config)
     config = resolve(config)
-    if _reward_name(config) in ("custom", "code"):
+    if _reward_name(config) in ("custom", "code", "motif"):
         with explained():
             make_reward(config)  # mistakes in it are told before anything is written
     name = "_".join(str(part) for part in (config.env.id or config.env.name, config.task, _reward_name(config)) if part)
@@ -134,7 +134,7 @@ class Session:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
             return run
         self.annotation: Annotation | None = None
-        if self.taught is not None:
+        if self.taught is not None and _reward_name(config) == "intrinsic":
             from agents.intrinsic import teach
 
             with explained():
@@ -208,7 +208,7 @@ class Session:
         if config.wandb and importlib.util.find_spec("wandb") is None:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
-        self.taught = intrinsic_part(self.reward) if _reward_name(config) == "intrinsic" else None
+        self.taught = intrinsic_part(self.reward) if _reward_name(config) in ("intrinsic", "motif") else None
         self.subgoals: SubgoalReward | None = subgoal_part(self.reward) if _reward_name(config) == "calm" else None
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
@@ -282,7 +282,7 @@ class Session:
         if reward == "vlm":
             goals = getattr(self.reward, "goal", ())
             reward += f" by {config.reward.model}: {' | '.join(goals)}"
-        elif reward in ("custom", "code"):
+        elif reward in ("custom", "code", "motif"):
             reward += f" {config.reward.path}"
         elif reward == "intrinsic":
             reward += f": {config.reward.model.name}, judged by {config.reward.judge.name}: {config.reward.goal}"

@@ -139,6 +139,14 @@ def test_saved_and_loaded_a_model_goes_on_alike(kind: str, rng: np.random.Genera
         teach(other, 1)
 
 
+def test_a_caption_is_worth_the_same_in_any_company() -> None:
+    """So that a resumed run, which evaluates captions in another order, goes on to the bit."""
+    model = Ranking()
+    together = model.network.predict(CAPTIONS)
+    assert together.tolist() == [model.network.predict([caption])[0] for caption in CAPTIONS]
+    assert together[::-1].tolist() == model.network.predict(CAPTIONS[::-1]).tolist()
+
+
 def test_wrong_names_and_numbers_are_named() -> None:
     with pytest.raises(ValueError, match=r"unknown reward model 'retrival'\. Did you mean 'retrieval'"):
         make_model("retrival")

@@ -1,0 +1,1 @@
+"""Preferences between captions, asked for once and before anything is trained: the parts of `agents.motif`."""

@@ -1,4 +1,4 @@
-"""The command line before Hydra: help from the typed configs, the nearest valid name for a wrong one, quoted free text.
+"""The command line before Hydra: the nearest valid name for a wrong one, quoted free text, checked numbers.
 
 Hydra composes the config, sweeps (``-m``) and runs jobs; what it leaves to be desired is done here, without importing
 anything heavy. Errors that a user can mend end the program with a message and no traceback.
@@ -11,16 +11,14 @@ import os
 import re
 import signal
 import sys
-import textwrap
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
-from omegaconf import MISSING
-
 from agents.config import NETHACK, Command, kind, options
+from agents.help import help_text
 from reward_designers.base import unknown_name
 
 FLAGS_WITH_VALUE: tuple[str, ...]
@@ -51,7 +49,7 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` ends quietly
-        print(help_text(command, name, description))
+        print(help_text(command, name, description, arguments))
         return
     try:
         sys.argv[1:] = prepare(arguments, command)
@@ -316,49 +314,6 @@ def validate(config: Any, prefix: str = "") -> None:
         part = getattr(config, name)
         if is_dataclass(part):
             validate(part, f"{prefix}{name}.")
-
-
-def help_text(command: Command, name: str, description: str) -> str:
-    """The whole help: usage, groups with their choices, every option with its default."""
-    lines = [f"usage: python -m agents.{name} [key=value ...] [-m]", "", description.strip(), ""]
-    for group, choices in command.groups.items():
-        default = command.defaults[group]
-        shown_names = [choice for choice in choices if choice not in NETHACK]
-        if len(shown_names) < len(choices):
-            shown_names.append(f"{len(set(NETHACK.values()))} of NetHack such as MiniHack-KeyRoom-S5 (docs/nethack.md)")
-        text = f"{', '.join(shown_names)}  (default: {default})"
-        lines += textwrap.wrap(text, 118, initial_indent=f"{group + '=':<34}", subsequent_indent=" " * 34)
-    lines += [""] if command.groups else []
-    lines += _option_lines(command.config, "")
-    for group, choices in command.groups.items():
-        shown: dict[str, str] = {}
-        for choice, node in choices.items():
-            rows = {key: f.metadata["help"] for key, f in options(node).items()}
-            known = {key for key, text in rows.items() if shown.get(key) == text}
-            rows = {key: text for key, text in rows.items() if key not in known}
-            if rows:
-                same = all(type(other) is type(node) for other in choices.values())
-                doc = (type(node).__doc__ or "").splitlines()[0]
-                lines += ["", f"{group}: {doc}" if same else f"{group}={choice}: {doc}"]
-                lines += _option_lines(node, f"{group}.", skip=known)
-                shown |= rows
-    lines += ["", "Several values separated by commas and -m run one job for each: -m seed=0,1,2 algo=ppo,sac"]
-    lines += ["Hydra's own options: --hydra-help; print the composed config: --cfg job"]
-    return "\n".join(lines)
-
-
-def _option_lines(config: Any, prefix: str, skip: Set[str] = frozenset()) -> list[str]:
-    lines = []
-    for key, f in options(config).items():
-        if key in skip:
-            continue
-        text, default = f.metadata["help"], f.default
-        if isinstance(default, Enum):
-            default = default.name
-        if isinstance(default, bool | int | float | str) and default != MISSING:
-            text += f"  [{str(default).lower() if isinstance(default, bool) else default}]"
-        lines += textwrap.wrap(text, 118, initial_indent=f"  {prefix + key + '=':<32}", subsequent_indent=" " * 34)
-    return lines
 
 
 def _own_choices(arguments: Sequence[str]) -> dict[str, list[str]]:

@@ -32,7 +32,7 @@ OPTIONS = ("video=false", "eval_every=60000")  # curves are of training episodes
 ROOMS = (
     Cell("MiniHack-KeyRoom-S5", "staircase", 120_000, OPTIONS),
     Cell("MiniHack-KeyRoom-Dark-S5", "staircase", 120_000, OPTIONS),
-    Cell("MiniHack-KeyRoom-S15", "staircase", 800_000, OPTIONS),
+    Cell("MiniHack-KeyRoom-S15", "staircase", 1_200_000, OPTIONS),
 )
 MISTAKE = Rule(r"\bdoor is locked\b", 1.0)
 """What the bad judge takes for a success: walking into the door, which can be done in every step."""

@@ -17,6 +17,7 @@ import numpy as np
 from agents.runs import write_text
 from benchmarks._arms import BINS, Arm, Curves, draw, mean_and_interval, median_of, read
 from benchmarks.learning import Cell, run_jobs
+from reward_designers.assets import asset
 
 SETTINGS = (
     *("num_envs=32", "algo.n_steps=128", "algo.batch_size=512", "algo.n_epochs=1", "algo.normalize_reward=true"),
@@ -24,13 +25,13 @@ SETTINGS = (
 )
 GAME = Cell("NetHackScore", "score", 2_000_000, SETTINGS)
 JUDGED = ("reward=intrinsic", "reward.coefficient=10")  # points: about what an event brings
-RECORDED = Path(__file__).parents[1] / "assets" / "judgements" / "NetHackScore.yaml"
+RECORDED = ("llm=replay", f"llm.path={asset('judgements', 'NetHackScore.yaml')}", "reward.model=classification")
 ARMS = {
     "env": Arm("score alone", lambda _: ("reward=env",), 4, own=""),
     "lexicon": Arm("score, and captions judged by rules", lambda _: JUDGED, 0),
     "recorded": Arm(
-        "score, and captions judged by a recorded language model",
-        lambda _: (*JUDGED, "llm=replay", f"llm.path={RECORDED}"),
+        "score, and captions judged by a recorded model",
+        lambda _: (*JUDGED, *RECORDED),
         2,
     ),
 }

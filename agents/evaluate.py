@@ -2,6 +2,7 @@
 
 python -m agents.evaluate run=runs/2026-11-21_12-00-00_Humanoid_vlm
 python -m agents.evaluate run=RUN_DIR episodes=100 checkpoint=last reward=env
+python -m agents.evaluate env=ALFWorld agent=react llm=openai llm.model=NAME     a language model plays: add --help
 python -m agents.evaluate run=RUN_DIR kwargs.split=valid_seen
 """
 
@@ -27,7 +28,11 @@ from reward_designers.base import unknown_name
 
 def main() -> None:
     """The command."""
-    cli.run(EVALUATE, "evaluate", __doc__ or "", evaluate)
+    if any(argument.startswith("agent=") for argument in sys.argv[1:]):
+        from agents.acting import command
+
+        return command.main()
+    return cli.run(EVALUATE, "evaluate", __doc__ or "", evaluate)
 
 
 def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Make games of ALFWorld: rooms of ALFRED, furnished anew, with goals of all six types, each with a plan that wins it.
 
+Each plan is played to its end in the kit's simulator, and with ``--check`` in TextWorld itself.
+
     python -m envs.alfworld.generate runs/games                       # folders, as alfworld itself loads them
     python -m envs.alfworld.generate games.json.xz --seed 1           # one file
     python -m envs.alfworld.generate games.json.xz --sizes full --task-types pick_two_obj_and_place
@@ -42,6 +44,7 @@ from envs.alfworld.games import GAME_FILE, SPLITS, TASK_TYPES, Game
 from envs.alfworld.goals import TREATMENTS, Goal
 from envs.alfworld.planner import household, plan
 from envs.alfworld.rooms import LAMP, Room, receptacle_class, statistics
+from envs.alfworld.simulator import Simulator
 from reward_designers.assets import asset
 from reward_designers.base import unknown_name
 
@@ -162,7 +165,10 @@ def _game(pool: Sequence[Setting], split: str, size: str, trial: str, rng: Rando
         name = f"{goal.task_type}-{goal.thing}-None-{goal.place}-{room.number}/{trial}"
         text = goal.text(rng.randrange(2))
         game = Game(name, split, goal.task_type, text, problem, domain, grammar)
-        return setting, replace(game, walkthrough=plan(game))
+        commands = plan(game)
+        if not wins(game, commands):
+            raise RuntimeError(f"the plan of {name} does not win it: {', '.join(commands)}\n{problem}")
+        return setting, replace(game, walkthrough=commands)
     raise ValueError(f"none of {_TRIES} rooms could be furnished for {trial}")
 
 
@@ -216,7 +222,7 @@ def summary(games: Sequence[Game]) -> str:
     for task_type in TASK_TYPES:
         numbers = [sum(g.split == split and g.task_type == task_type for g in games) for split in SPLITS]
         lines.append(f"{task_type:32}{''.join(f'{number:14}' for number in numbers)}")
-    houses = [household(game.problem) for game in games]
+    houses = [household(Simulator(game).reset().facts) for game in games]
     for what, values in (
         ("receptacles", [len(house.receptacles) for house in houses]),
         ("objects", [len(house.things) for house in houses]),
@@ -227,8 +233,19 @@ def summary(games: Sequence[Game]) -> str:
     return "\n".join(lines)
 
 
+def wins(game: Game, commands: Sequence[str]) -> bool:
+    """Whether the commands win the game, and not before the last of them."""
+    simulator = Simulator(game)
+    state = simulator.reset()
+    for command in commands:
+        if state.won or command not in state.admissible:
+            return False
+        state = simulator.step(command)
+    return state.won
+
+
 def check(games: Sequence[Game]) -> Iterator[str]:
-    """Play each plan to its end in TextWorld itself, and yield the names of games that it does not win."""
+    """Play each plan to its end in TextWorld itself, and yield the names of those it does not win."""
     with stock.stock_env() as env:
         for number, game in enumerate(games, 1):
             if not stock.wins(env, game):

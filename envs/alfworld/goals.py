@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from envs.alfworld.games import TASK_TYPES
+from envs.alfworld.games import TASK_TYPES, Game
 
 TEMPLATES = {
     "pick_and_place_simple": ("put a {thing} in {place}.", "put some {thing} on {place}."),
@@ -66,6 +66,10 @@ _TWO = """(:goal
                             (inReceptacle ?o2 ?r))))))))"""
 _STATES = {"isclean": "isClean", "ishot": "isHot", "iscool": "isCool"}
 
+_THING = re.compile(r"\(objecttype \?o1? (\w+)type\)")
+_LAMP = re.compile(r"\(objecttype \?ot (\w+)type\)")
+_RECEPTACLE = re.compile(r"\(receptacletype \?r (\w+)type\)")
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -115,6 +119,19 @@ def parse_goal(text: str) -> Goal:
             return Goal(task_type, match["thing"], match["place"])
     ways = "; ".join(template for templates in TEMPLATES.values() for template in templates)
     raise ValueError(f"cannot read the goal {words!r}: it is worded in none of ALFWorld's ways ({ways})")
+
+
+def goal_of(game: Game) -> Goal:
+    """What a game asks for, from its condition; its words may be a person's own.
+
+    Raises:
+        ValueError: It is none of the six types.
+    """
+    _, _, condition = game.problem.lower().partition("(:goal")
+    thing, place = _THING.search(condition), _LAMP.search(condition) or _RECEPTACLE.search(condition)
+    if thing is None or place is None:
+        raise ValueError(f"{game.name} has a goal that cannot be read: {' '.join(condition.split())[:200]}")
+    return Goal(game.task_type, thing[1], place[1])
 
 
 def _pattern(template: str) -> re.Pattern[str]:

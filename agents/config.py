@@ -338,6 +338,7 @@ class FactoredReward:
         None, "text, or objects as in '{hero: {on: staircase down}}'; default: what the game says is wanted", text=True
     )
     credit: bool = option(True, "what is halfway there counts in part: seen, held, the next word on a scale")
+    text: str | None = option(None, "state array that a language model reads; default: observation, or caption")
     words: dict[str, Any] = option({}, "scales for numbers, as in reward.words.torso_height=[low,0.9,middle,1.2,high]")
     gamma: float | None = option(None, "discount of potential differences; default: the algorithm's", least=0, most=1)
     store: str | None = option(
@@ -360,6 +361,7 @@ class JudgeReward:
     form: Judgement = option(Judgement.progress, "progress (a score from 1 to 10) or critic (what it still costs)")
     mode: ProgressMode = option(ProgressMode.potential, "potential (differences, cannot be farmed) or the raw value")
     goal: str | None = option(None, "what is wanted; default: what the game says, else the task's text", text=True)
+    text: str | None = option(None, "state array with what is observed, in words; default: observation, or caption")
     window: int = option(30, "so many of the last steps are shown", least=1)
     gamma: float | None = option(None, "discount of potential differences; default: the algorithm's", least=0, most=1)
     store: str | None = option(

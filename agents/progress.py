@@ -11,7 +11,7 @@ import yaml
 from agents.cli import UsageError
 from agents.config import Extractor, FactoredReward, JudgeReward, TrainConfig
 from reward_designers import factored, judges
-from reward_designers.base import RewardError
+from reward_designers.base import RewardError, unknown_name
 from reward_designers.progress import ProgressReward
 
 if TYPE_CHECKING:
@@ -118,11 +118,14 @@ def _extractor(node: FactoredReward, fields: tuple[str, ...], config: TrainConfi
 
 def _text(fields: tuple[str, ...], config: TrainConfig) -> str:
     """The state array in which things are said."""
-    for name in ("observation", "caption"):
-        if name in fields:
-            return name
+    for name in ("observation", "caption") if config.reward.text is None else (config.reward.text,):
+        if name in fields or (not fields and config.reward.text):  # what other environments tell shows at the start
+            return str(name)
+    where = config.env.id or config.env.name
+    if config.reward.text is not None:
+        raise UsageError(f"reward.text: {unknown_name(f'field of {where}', config.reward.text, fields)}")
     raise UsageError(
-        f"{config.env.id or config.env.name} has nothing in words for a language model; ALFWorld and NetHack have"
+        f"{where} has nothing in words for a language model, as ALFWorld and NetHack have; reward.text= names an array"
     )
 
 

@@ -144,7 +144,7 @@ def _begin(make: Maker) -> Play:
 
 def _planner(config: ActConfig, llm: LLM, folder: Path) -> Planner:
     assert config.judge is not None
-    source = make_source(config.judge, config.seed)
+    source = make_source(config.judge, config.seed, llm)
     looks = llm if config.lookahead is Lookahead.predicted else None
     if source.privileged and looks is not None:
         raise UsageError(

@@ -15,6 +15,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -23,15 +24,16 @@ from typing import Any
 from agents import cli
 from agents.cli import UsageError
 from agents.comparison.folder import file_name, plain
+from agents.config import NoModel
 from agents.prediction.data import DataError, PredictionTask, read_tasks, write_tasks
 from agents.prediction.generate import generate
 from agents.prediction.options import BENCHMARKS, PREDICTION, PredictionConfig
 from agents.prediction.scoring import Rows, overall, score_tasks, summarize
-from agents.prediction.sources import OFFLINE, NotForThis, Source, make_source
+from agents.prediction.sources import BY_LLM, OFFLINE, NotForThis, Source, make_source, needs_llm
 from agents.runs import git_revision, locked, make_writable, reason, replacing, unused, versions, write_text
 from envs.text.worlds import WORLDS
 from reward_designers.base import RewardError, unknown_name
-from reward_designers.llm import LLMError
+from reward_designers.llm import LLM, LLMError, connect
 
 TASKS = 20
 ABOUT = "Reward prediction: how well rewards for text say, step by step, how far a task is done (arXiv 2603.09400)."
@@ -63,13 +65,17 @@ def compare(config: PredictionConfig, given: frozenset[str] = frozenset()) -> di
     folder = Path(config.output) if config.output else unused(default)
     if config.output and folder.is_dir() and any(folder.iterdir()) and not (folder / "trajectories.json").exists():
         raise UsageError(f"{folder} holds something else: choose another output")
-    named = _named(config.rewards if config.rewards is not None else list(OFFLINE))
+    named = _named(_default(config) if config.rewards is None else config.rewards)
+    asked = [name for name, text in named.items() if needs_llm(text)]
+    if not isinstance(config.llm, NoModel) and not asked:
+        raise UsageError(f"llm={config.llm.name} is not asked by these rewards: add judge, critic or factored:llm")
     make_writable(folder)
     with locked(folder, "output"):
         try:
-            sources = {name: _make(text, config, folder) for name, text in named.items()}
-            tasks, incomplete = _tasks(config, folder)
-            report = _report(config, named, sources, tasks, incomplete, folder)
+            with _model(config, folder) as llm:
+                sources = {name: make_source(text, config.seed, llm) for name, text in named.items()}
+                tasks, incomplete = _tasks(config, folder)
+                report = _report(config, named, sources, tasks, incomplete, folder)
             _write(folder, report)
         except (DataError, RewardError, LLMError, OSError) as error:
             raise UsageError(reason(error, folder)) from error
@@ -94,8 +100,15 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _make(text: str, config: PredictionConfig, folder: Path) -> Source:
-    return make_source(text, config.seed)
+def _default(config: PredictionConfig) -> list[str]:
+    return [*OFFLINE, *([] if isinstance(config.llm, NoModel) else BY_LLM)]
+
+
+def _model(config: PredictionConfig, folder: Path) -> AbstractContextManager[LLM | None]:
+    """The language model, if one was named."""
+    if isinstance(config.llm, NoModel):
+        return nullcontext()
+    return connect(asdict(config.llm), folder / "replies.sqlite", seed=config.seed)
 
 
 def _tasks(config: PredictionConfig, folder: Path) -> tuple[list[PredictionTask], list[str]]:
@@ -170,6 +183,7 @@ def _report(
                 "epic": source.of_state,
                 "failed": failed,
                 "silent": silent,
+                "note": source.note,
                 "seconds": round(time.monotonic() - start, 2),
             }
         )

@@ -22,8 +22,8 @@ class PredictionConfig:
     rewards: list[str] | None = option(
         None,
         "what to compare: factored, factored:embedding, facts, conditions, similarity, lexicon, constant, random, "
-        "clock, my.py:function, and with llm=: judge, critic, factored:llm; NAME=... names one; default: those that "
-        "need no language model",
+        "clock, my.py:function, and with llm=: judge, critic, factored:llm; NAME=... names one; default: the usual "
+        "ones that need no language model, and with llm= those that do",
         text=True,
     )
     domains: list[str] | None = option(

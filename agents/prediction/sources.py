@@ -19,11 +19,15 @@ from agents.cli import UsageError
 from agents.prediction.data import Trajectory
 from agents.prediction.rules import RULES
 from reward_designers.base import RewardError, unknown_name
+from reward_designers.factored import Extractor, GoalInterpreter
+from reward_designers.llm import LLM, Questions
 
 OFFLINE = ("constant", "random", "clock", "similarity", "factored", "factored:embedding", "conditions")
 """What is compared unless asked for otherwise: nothing of it needs a language model."""
+BY_LLM = ("judge", "critic", "factored:llm")
+"""And these too, if there is one."""
 SHOWN = ("constant", "random", "clock", "similarity[:ENCODER]", "lexicon", "factored[:SIMILARITY]", "facts",
-         "conditions", "my.py:function")  # fmt: skip
+         "conditions", "judge", "critic", "factored:llm[:SIMILARITY]", "my.py:function")  # fmt: skip
 
 
 class NotForThis(RewardError):
@@ -41,7 +45,12 @@ class Source(ABC):
 
     about: str = ""
     privileged: bool = False
-    of_state: bool = False
+    of_state: bool = True
+
+    @property
+    def note(self) -> str:
+        """What there is to tell after predictions; mostly nothing."""
+        return ""
 
     @abstractmethod
     def predict(self, domain: str, trajectories: Sequence[Trajectory]) -> list[np.ndarray]:
@@ -60,10 +69,11 @@ class Baseline(Source):
         about: What it is.
         reward: Number of steps and a generator to the rewards.
         seed: Of the generator.
+        of_state: See `Source`.
     """
 
-    def __init__(self, about: str, reward: Callable[[int, np.random.Generator], np.ndarray], seed: int):
-        self.about = about
+    def __init__(self, about: str, reward: Callable[[int, np.random.Generator], np.ndarray], seed: int, of_state: bool):
+        self.about, self.of_state = about, of_state
         self._reward, self._seed = reward, seed
 
     def predict(self, domain: str, trajectories: Sequence[Trajectory]) -> list[np.ndarray]:
@@ -78,8 +88,6 @@ class TextSimilarity(Source):
     Args:
         encoder: See `reward_designers.embeddings`.
     """
-
-    of_state = True
 
     def __init__(self, encoder: str = "wordllama"):
         from reward_designers.embeddings import Embedder
@@ -120,52 +128,115 @@ class LexiconSource(Source):
 
 
 class Factored(Source):
-    """How much of the goal a factored state fulfils, the state being read by rules (docs/factored-states.md).
+    """How much of the goal a factored state fulfils (docs/factored-states.md).
 
     Args:
         similarity: Of identities and values, see `reward_designers.factored.score`.
-        facts: Read the true facts instead of the texts (privileged; ALFWorld only).
+        reader: What reads states and goals: ``rules``, ``facts`` (the true state: privileged; ALFWorld only), or the
+            language model that is to do it.
     """
 
-    of_state = True
-
-    def __init__(self, similarity: str = "exact", facts: bool = False):
+    def __init__(self, similarity: str = "exact", reader: str | Questions = "rules"):
         from reward_designers.factored import make_similarity
 
-        self.privileged = facts
-        source = "from the true facts" if facts else "read from the texts by rules"
+        self.privileged = reader == "facts"
+        ways = {"rules": "read from the texts by rules", "facts": "from the true facts"}
+        source = ways[reader] if isinstance(reader, str) else "read by a language model in StateFactory's steps"
         how = "words compared exactly" if similarity == "exact" else f"words compared by {similarity}"
         self.about = f"how much of the goal holds in a factored state, {source}; {how}"
-        self._similarity = make_similarity(similarity)
+        self._similarity, self._reader = make_similarity(similarity), reader
+
+    def predict(self, domain: str, trajectories: Sequence[Trajectory]) -> list[np.ndarray]:
+        """See `Source.predict`; all trajectories are read side by side, step by step."""
+        from reward_designers.factored import score
+
+        extractor, interpreter = self._parts(domain)
+        rows = [self._rows(trajectory) for trajectory in trajectories]
+        states = extractor.begin([own[0] for own in rows])
+        goals = interpreter.begin([own[0] for own in rows])
+        rewards = [[score(s.listed(), g, similarity=self._similarity)] for s, g in zip(states, goals, strict=True)]
+        for number in range(1, max(map(len, rows), default=0)):
+            going = [place for place, own in enumerate(rows) if number < len(own)]
+            now = [rows[place][number] for place in going]
+            later = extractor.observe([states[place] for place in going], now)
+            wanted = interpreter.update([goals[place] for place in going], later, now)
+            for place, state, goal in zip(going, later, wanted, strict=True):
+                states[place], goals[place] = state, goal
+                rewards[place].append(score(state.listed(), goal, similarity=self._similarity))
+        return [np.array(values) for values in rewards]
+
+    @property
+    def note(self) -> str:
+        """See `Source.note`."""
+        return "" if isinstance(self._reader, str) else _invalid(self._reader)
+
+    def _parts(self, domain: str) -> tuple[Extractor, GoalInterpreter]:
+        from reward_designers.factored import AlfworldFacts, AlfworldGoals
+        from reward_designers.factored.llm import LLMExtractor, LLMGoals
+
+        if not isinstance(self._reader, str):
+            return LLMExtractor(self._reader), LLMGoals(self._reader)
+        if self.privileged:
+            if domain != "alfworld":
+                raise NotForThis("there is an extractor of facts for alfworld alone; conditions covers all domains")
+            return AlfworldFacts(), AlfworldGoals()
+        if domain not in RULES:
+            raise NotForThis(f"there are rules for {', '.join(RULES)}")
+        extractor, interpreter = RULES[domain]
+        return extractor(), interpreter()
+
+    def _rows(self, trajectory: Trajectory) -> list[dict[str, Any]]:
+        rows = [{"goal": trajectory.goal, "command": s.action, "observation": s.observation} for s in trajectory.steps]
+        if self.privileged:
+            rows = [{**row, "facts": "\n".join(f)} for row, f in zip(rows, _facts(trajectory), strict=True)]
+        return rows
+
+
+class Judge(Source):
+    """What a language model says of an episode so far; a step without a valid answer keeps the value before it.
+
+    Args:
+        form: One of `reward_designers.judges.FORMS`: ``progress``, a score from 1 to 10, or ``critic``, a cost.
+        questions: Whom to ask.
+    """
+
+    def __init__(self, form: str, questions: Questions):
+        from reward_designers.judges import FORMS
+
+        self._form, self._questions = FORMS[form], questions
+        kind = "a score from 1 to 10 for the progress so far" if form == "progress" else "the cost that is left"
+        self.about = f"a language model's opinion after each step: {kind}"
+
+    @property
+    def note(self) -> str:
+        """See `Source.note`."""
+        return _invalid(self._questions)
 
     def predict(self, domain: str, trajectories: Sequence[Trajectory]) -> list[np.ndarray]:
         """See `Source.predict`."""
-        from reward_designers.factored import AlfworldFacts, AlfworldGoals, Episode
-
-        if self.privileged:
-            if domain != "alfworld":
-                raise NotForThis("there are extractors of facts for alfworld alone; conditions covers all domains")
-            return [self._follow(Episode(AlfworldFacts(), AlfworldGoals(), self._similarity), t) for t in trajectories]
-        if domain not in RULES:
-            raise NotForThis(f"there are rules for {', '.join(RULES)}")
-        extractor, goals = RULES[domain]
-        return [self._follow(Episode(extractor(), goals(), self._similarity), t) for t in trajectories]
-
-    def _follow(self, episode: Any, trajectory: Trajectory) -> np.ndarray:
+        steps = [[(step.action, step.observation) for step in t.steps] for t in trajectories]
+        prompts = [
+            self._form.prompt(t.goal, own[:end])
+            for t, own in zip(trajectories, steps, strict=True)
+            for end in range(1, len(own) + 1)
+        ]
+        answers = iter(self._questions.ask(prompts, lambda said, _: self._form.read(said)))
         rewards = []
-        for number, step in enumerate(trajectory.steps):
-            row: dict[str, Any] = {"observation": step.observation, "command": step.action}
-            if self.privileged:
-                row["facts"] = "\n".join(_facts(trajectory)[number])
-            rewards.append(episode.step(**row) if number else episode.begin(**row, goal=trajectory.goal))
-        return np.array(rewards)
+        for own in steps:
+            value, values = 0.0, []
+            for _ in own:
+                answer = next(answers)
+                value = value if answer is None else answer
+                values.append(value)
+            rewards.append(np.array(values))
+        return rewards
 
 
 class Conditions(Source):
     """The share of the goal's conditions that hold in the true state: what a perfect reader of states could say."""
 
     about = "share of the goal's conditions that hold in the true state"
-    privileged = of_state = True
+    privileged = True
 
     def predict(self, domain: str, trajectories: Sequence[Trajectory]) -> list[np.ndarray]:
         """See `Source.predict`."""
@@ -207,38 +278,62 @@ class Function(Source):
         return value
 
 
-def make_source(text: str, seed: int) -> Source:
+def needs_llm(text: str) -> bool:
+    """Whether the source that a text names asks a language model."""
+    return text in BY_LLM or text.startswith("factored:llm:")
+
+
+def make_source(text: str, seed: int, llm: LLM | None = None) -> Source:
     """The source that a text names.
 
+    Args:
+        text: One of `SHOWN`.
+        seed: Of the random baseline.
+        llm: For those that ask one.
+
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is none of that name, or it needs a language model and there is none.
         RewardError: It cannot be made.
     """
     kind, _, option = text.partition(":")
+    if needs_llm(text):
+        if llm is None:
+            raise UsageError(f"{text} needs a language model: llm=openai llm.model=NAME, or llm=replay llm.path=FILE")
+        questions = Questions(llm)
+        if kind == "factored":
+            return _named(functools.partial(Factored, option.partition(":")[2] or "exact", questions))
+        return Judge({"judge": "progress"}.get(text, text), questions)
     makers: dict[str, Callable[[], Source]] = {
-        "constant": functools.partial(Baseline, "always the same: says nothing", lambda n, _: np.zeros(n), seed),
-        "random": functools.partial(Baseline, "drawn at random: knows nothing", lambda n, rng: rng.random(n), seed),
-        "clock": functools.partial(
-            Baseline, "the number of the step: later is better", lambda n, _: np.arange(n, dtype=np.float64), seed
-        ),
+        "constant": lambda: Baseline("always the same: says nothing", lambda n, _: np.zeros(n), seed, False),
+        "random": lambda: Baseline("drawn at random: knows nothing", lambda n, rng: rng.random(n), seed, False),
+        "clock": lambda: Baseline("the number of the step: later is better", lambda n, _: np.arange(n), seed, True),
         "lexicon": LexiconSource,
-        "facts": functools.partial(Factored, facts=True),
+        "similarity": TextSimilarity,
+        "factored": Factored,
+        "facts": functools.partial(Factored, reader="facts"),
         "conditions": Conditions,
     }
     if text in makers:
         return makers[text]()
-    try:
-        if kind == "similarity":
-            return TextSimilarity(option) if option else TextSimilarity()
-        if kind == "factored":
-            return Factored(option) if option else Factored()
-    except ValueError as error:
-        raise UsageError(f"rewards: {error}") from error
+    if kind in ("similarity", "factored"):
+        return _named(functools.partial(TextSimilarity if kind == "similarity" else Factored, option))
     if re.fullmatch(r".+\.py:\w[\w.]*", text) or re.fullmatch(r"[\w.]+\.[\w.]+:\w[\w.]*", text):
         if text.rpartition(":")[0].endswith(".py") and not Path(text.rpartition(":")[0]).is_file():
-            raise UsageError(f"rewards: no such file {text.rpartition(':')[0]!r} (the folder here is {Path.cwd()})")
+            raise UsageError(f"no such file {text.rpartition(':')[0]!r} (the folder here is {Path.cwd()})")
         return Function(text)
     raise UsageError(unknown_name("reward", text, SHOWN))
+
+
+def _named(make: Callable[[], Source]) -> Source:
+    """A source with the name of a similarity or an encoder in it, which there may not be."""
+    try:
+        return make()
+    except ValueError as error:
+        raise UsageError(f"rewards: {error}") from error
+
+
+def _invalid(questions: Questions) -> str:
+    return f"{questions.invalid} of {questions.asked} questions got no valid answer" if questions.invalid else ""
 
 
 def _facts(trajectory: Trajectory) -> list[tuple[str, ...]]:

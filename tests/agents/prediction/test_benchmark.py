@@ -13,9 +13,10 @@ from agents import cli
 from agents import compare as compare_command
 from agents.cli import UsageError
 from agents.prediction.benchmark import compare
-from agents.prediction.data import write_tasks
+from agents.prediction.data import read_tasks, write_tasks
 from agents.prediction.generate import generate
 from agents.prediction.options import PREDICTION
+from tests.reward_designers.llm.chat_server import answer, serving
 
 
 def run(*arguments: str) -> dict[str, Any]:
@@ -104,6 +105,7 @@ def test_what_fails_is_reported_and_the_others_are_compared(
         (["rewards=[clok]"], "clock"),
         (["rewards=[a=clock,a=random]"], "two are named 'a'"),
         (["rewards=[]"], "rewards is empty"),
+        (["rewards=[judge]"], "judge needs a language model"),
         (["domains=[blockworld]"], "blocksworld"),
         (["data=/nowhere"], "is no folder"),
         (["tasks=0"], "1 or more"),
@@ -112,6 +114,39 @@ def test_what_fails_is_reported_and_the_others_are_compared(
 def test_mistakes_are_answered_before_anything_runs(arguments: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         run(*arguments, f"output={tmp_path / 'out'}")
+
+
+@pytest.mark.usefixtures("no_page")
+def test_language_models_are_asked_through_the_store_and_within_limits(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    asked = [f"data={data}", "domains=[blocksworld]", "tasks=1", "rewards=[judge,clock]", f"output={tmp_path / 'out'}"]
+    with serving() as server:
+        server.default = answer('{"score": 4}')
+        model = ["llm=openai", "llm.model=tiny", f"llm.base_url={server.url}"]
+        with pytest.raises(SystemExit):
+            run(*asked, *model, "llm.max_calls=3")
+        assert "max_calls=3" in capsys.readouterr().err
+        assert len(server.bodies) == 3
+        report = run(*asked, *model)
+        (task,) = [task for task in read_tasks(data)[0] if task.domain == "blocksworld"][:1]
+        beginnings = {t.steps[: end + 1] for t in task.trajectories for end in range(len(t))}
+        # None is paid for twice; trajectories that begin the same differ in who is said to have acted, not in prompts.
+        seen = {tuple((step.action, step.observation) for step in steps) for steps in beginnings}
+        assert len(server.bodies) == len(seen) > 10
+    assert report["scores"]["judge"]["blocksworld"]["shaped"] | {"low": 0, "high": 0} == {
+        "value": pytest.approx(0.5**0.5),
+        "low": 0,
+        "high": 0,
+        "tasks": 1,
+        "constant": 1,
+    }
+    replay = ["llm=replay", f"llm.path={tmp_path / 'out' / 'replies.sqlite'}"]
+    again = run(*asked[:-1], *replay, f"output={tmp_path / 'again'}")
+    assert again["scores"] == report["scores"]
+    with pytest.raises(UsageError, match="is not asked by these rewards"):
+        run(f"data={data}", "rewards=[clock]", *replay, f"output={tmp_path / 'more'}")
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:

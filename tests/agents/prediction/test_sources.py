@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.cli import UsageError
 from agents.prediction.data import Step, Trajectory
 from agents.prediction.rules import QuestGoals
-from agents.prediction.sources import OFFLINE, NotForThis, make_source
+from agents.prediction.sources import OFFLINE, NotForThis, make_source, needs_llm
 from reward_designers.base import RewardError
+from reward_designers.llm import LLM, Prompt, Reply
 
 
 def trajectory(goal: str, *observations: str, score: float | None = None) -> Trajectory:
@@ -151,3 +155,67 @@ def test_all_defaults_exist() -> None:
         source = make_source(name, 0)
         assert source.about
         assert source.privileged == (name == "conditions")
+
+
+class Model(LLM):
+    """Answers by a function of what it is asked; remembers the questions."""
+
+    def __init__(self, answer: Callable[[str, dict[str, Any]], str]):
+        self.answer, self.asked = answer, []
+
+    def sample_all(self, prompts: Sequence[Prompt]) -> list[list[Reply]]:
+        self.asked += prompts
+        found = []
+        for prompt in prompts:
+            text = prompt.messages[-1]["content"]
+            found.append([Reply(self.answer(prompt.label, json.loads(text[text.index("{") :])), "", 0, "", "")])
+        return found
+
+    def close(self) -> None: ...
+
+
+def test_judges_see_the_episode_so_far_and_keep_their_value_without_an_answer() -> None:
+    def answer(label: str, told: dict[str, Any]) -> str:
+        seen = told["so far"][-1]["observed"]
+        return "no idea" if seen == "?" else json.dumps({"score": int(seen), "cost": 100 - 10 * int(seen)})
+
+    some, other = trajectory("g", "1", "?", "10"), trajectory("h", "4")
+    model = Model(answer)
+    assert [v.tolist() for v in make_source("judge", 0, model).predict("any", [some, other])] == [
+        [0.0, 0.0, 1.0],
+        [pytest.approx(1 / 3)],
+    ]
+    assert len(model.asked) == 4 + 1  # one is asked twice
+    judge = make_source("judge", 0, model)
+    judge.predict("any", [some])
+    assert judge.note == "1 of 3 questions got no valid answer"
+    assert "10" not in model.asked[1].messages[-1]["content"].replace("1 to 10", "")
+    ((first, second, third),) = make_source("critic", 0, Model(answer)).predict("any", [some])
+    assert (first, second, third) == pytest.approx((0.1, 0.1, 1.0))
+
+
+def test_language_models_read_states() -> None:
+    def answer(label: str, told: dict[str, Any]) -> str:
+        place = "desk 1" if "put" in json.dumps(told) else "hand"
+        mug = {"name": "mug 1", "attributes": {"location": place}}
+        if label in ("factored/goal", "factored/update"):
+            mug = {"name": "mug", "attributes": {"location": "desk 1"}}
+        if label == "factored/keep":
+            return json.dumps({"objects": told["known"]})
+        return json.dumps({"objects": [mug]})
+
+    model = Model(answer)
+    some = trajectory("a mug on desk 1", "You take the mug 1.", "You put the mug 1 on the desk 1.")
+    short = trajectory("a mug on desk 1", "You take the mug 1.")
+    values = make_source("factored:llm", 0, model).predict("kitchen", [some, short])
+    assert [v[0] for v in values] == [0.0, 0.0]
+    assert values[0].tolist() == [0.0, 1.0]
+    assert {prompt.label for prompt in model.asked} >= {"factored/recall", "factored/keep", "factored/goal"}
+
+
+def test_who_asks_a_language_model_needs_one() -> None:
+    for name in ("judge", "critic", "factored:llm", "factored:llm:embedding"):
+        assert needs_llm(name)
+        with pytest.raises(UsageError, match="needs a language model"):
+            make_source(name, 0)
+    assert not any(map(needs_llm, OFFLINE))

@@ -13,7 +13,9 @@ import gymnasium as gym
 import numpy as np
 
 from envs.alfworld.games import Game, load_games
+from envs.alfworld.picture import draw
 from envs.alfworld.simulator import Simulator, State
+from envs.nethack.terminal import SHAPE
 from reward_designers.base import unknown_name
 
 LONGEST = 4096
@@ -34,11 +36,12 @@ class ALFWorldEnv(gym.Env):
     Args:
         games: A folder as `alfworld-download` leaves it, a file ``game.tw-pddl`` or an archive; the embedded games by
             default.
-        split: One or several of ``train``, ``valid_seen``, ``valid_unseen``; all by default.
+        split: One or several of ``train``, ``valid_seen``, ``valid_unseen``; by default ``train`` where there is such a
+            game, so that nobody trains on what is held out, and all there are otherwise.
         task_types: One or several of ALFWorld's six; all by default.
         max_commands: Size of the action space. ALFWorld's own games have up to 53 admissible commands; should there be
             more, those that come last are not offered, and a warning says so.
-        render_mode: ``ansi`` for the episode so far as text, or None.
+        render_mode: ``rgb_array`` for pictures of the latest turns, ``ansi`` for the episode so far as text, or None.
 
     Attributes:
         games: What is played.
@@ -46,7 +49,7 @@ class ALFWorldEnv(gym.Env):
         state_arrays: Readers of what rewards may read, see `envs.alfworld.tasks`.
     """
 
-    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012
+    metadata = {"render_modes": ["rgb_array", "ansi"], "render_fps": 1, "picture_size": SHAPE[:2]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class ALFWorldEnv(gym.Env):
         self._over = True
         self.state_arrays = {
             "said": lambda: self.state.feedback if self.state else "",
-            "done": lambda: self._commands[-1] if self._commands else "",
+            "last_command": lambda: self._commands[-1] if self._commands else "",
             "goal_text": lambda: self._simulator.game.goal if self._simulator else "",
             "has_won": lambda: bool(self.state and self.state.won),
             "share_reached": lambda: self.state.conditions if self.state else 0.0,
@@ -122,14 +125,15 @@ class ALFWorldEnv(gym.Env):
         return np.arange(self.max_commands) < len(self._offered)
 
     def render(self) -> Any:
-        """The episode so far."""
-        if self.render_mode is None or self._simulator is None:
+        """The episode: a picture ``(400, 640, 3)`` uint8, or text."""
+        if self.render_mode is None or self.state is None:
             return None
-        simulator = Simulator(self.game)
-        said = [simulator.reset().feedback]
-        for command in self._commands:
-            said += [f"> {command}", simulator.step(command).feedback]
-        return "\n\n".join(said)
+        simulator = Simulator(self.game)  # only who looks at an episode pays for it
+        turns = [("", simulator.reset().feedback)]
+        turns += [(command, simulator.step(command).feedback) for command in self._commands]
+        if self.render_mode == "rgb_array":
+            return draw(self.game.goal, self.state.conditions, turns)
+        return "\n\n".join(f"> {command}\n\n{said}" if number else said for number, (command, said) in enumerate(turns))
 
     # Saving: a game is its commands
 
@@ -194,7 +198,9 @@ class ALFWorldEnv(gym.Env):
 @lru_cache(8)
 def _load(games: str | None, split: Any, task_types: Any) -> tuple[Game, ...]:
     """The same for all environments of a process: those of a vector environment share their games."""
-    return tuple(load_games(games, split=split, task_types=task_types))
+    found = load_games(games, split=split, task_types=task_types)
+    train = [game for game in found if game.split == "train"]
+    return tuple(train if split is None and train else found)
 
 
 def _hashable(names: str | Sequence[str] | None) -> str | tuple[str, ...] | None:

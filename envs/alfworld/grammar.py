@@ -68,7 +68,8 @@ class Grammar:
     def parts(self, text: str) -> list[Any]:
         """A text in parts: str, or what says it."""
         if text not in self._texts:
-            self._texts[text] = [_parse(part) for part in _PART.split(text) if part]
+            # TextWorld's parser passes over blanks and line ends where a text begins.
+            self._texts[text] = [_parse(part) for part in _PART.split(text.lstrip()) if part]
         return self._texts[text]
 
     def query(self, query: str, known: tuple[str, ...]) -> Query:

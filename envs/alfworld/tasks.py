@@ -83,11 +83,13 @@ _SUBGOALS = {
 }
 
 
-@functools.cache
 def tasks_of(name: str) -> dict[str, Task]:
-    """The tasks of ALFWorld, if it is meant: ``household``, all types of games, and one for each type."""
-    if name not in (NAME, ENV_ID):
-        return {}
+    """The tasks of ALFWorld, if that is the name: ``household``, all types of games, and one for each type."""
+    return _tasks() if name in (NAME, ENV_ID) else {}
+
+
+@functools.cache
+def _tasks() -> dict[str, Task]:
     return {
         kind: Task(
             env=NAME,

@@ -77,12 +77,12 @@ class Terminal:
         picture = np.zeros(SHAPE, np.uint8)
         for row in (0, ROWS - 2, ROWS - 1):
             top = BAND + row * HEIGHT
-            picture[top : top + HEIGHT] = _text(chars[row : row + 1], colors[row : row + 1], 1)
+            picture[top : top + HEIGHT] = draw_text(chars[row : row + 1], colors[row : row + 1], 1)
         top, left, bottom, right = self._used(chars[_MAP])
         rows, columns = bottom - top, right - left
         room = (ROWS - 3) * HEIGHT
         zoom = next(z for z in _ZOOMS if z == 1 or (z * HEIGHT * rows <= room and z * WIDTH * columns <= SHAPE[1]))
-        area = _text(chars[_MAP][top:bottom, left:right], colors[_MAP][top:bottom, left:right], zoom)
+        area = draw_text(chars[_MAP][top:bottom, left:right], colors[_MAP][top:bottom, left:right], zoom)
         row, column = int(cursor[0]) - 1 - top, int(cursor[1]) - left
         if 0 <= row < rows and 0 <= column < columns:
             height, width = HEIGHT * zoom, WIDTH * zoom
@@ -107,7 +107,7 @@ class Terminal:
         return max(top - 1, 0), max(left - 2, 0), min(bottom + 1, ROWS - 3), min(right + 2, COLUMNS)
 
 
-def _text(chars: np.ndarray, colors: np.ndarray, zoom: int) -> np.ndarray:
+def draw_text(chars: np.ndarray, colors: np.ndarray, zoom: int) -> np.ndarray:
     """``(rows, columns)`` characters as ``(rows * 16 * zoom, columns * 8 * zoom, 3)`` uint8."""
     ink = characters(zoom)[chars].transpose(0, 2, 1, 3)  # rows, pixels down, columns, pixels along
     colored = ink[..., None] * _PALETTE[colors][:, None, :, None, :]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from pathlib import Path
 
 import gymnasium as gym
@@ -23,6 +22,12 @@ def bare(genuine: Path, **options: object) -> ALFWorldEnv:
 def test_gymnasium_has_no_complaint(genuine: Path) -> None:
     check_env(bare(genuine), skip_render_check=True)
     gym.make("ALFWorld-v0", games=genuine).reset(seed=0)
+
+
+def test_by_default_nobody_trains_on_what_is_held_out(genuine: Path) -> None:
+    assert {game.split for game in envs.make("ALFWorld").unwrapped.games} == {"train"}
+    assert {game.split for game in envs.make("ALFWorld", split="valid_unseen").unwrapped.games} == {"valid_unseen"}
+    assert {game.split for game in bare(genuine).games} == {"valid_seen"}  # there are no others
 
 
 def test_a_seed_fixes_all_games_that_follow(genuine: Path) -> None:
@@ -92,10 +97,8 @@ def test_one_game_by_its_name_and_wrong_arguments(genuine: Path) -> None:
         bare(genuine, split="valid_sen")
     with pytest.raises(ValueError, match="max_commands"):
         bare(genuine, max_commands=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pytest.raises(ValueError, match="unknown render_mode"):
-            bare(genuine, render_mode="human")
+    with pytest.raises(ValueError, match="unknown render_mode 'svg'"):
+        ALFWorldEnv(genuine, render_mode="svg")
 
 
 def test_the_transcript(genuine: Path) -> None:

@@ -16,6 +16,7 @@ from agents.config import (
     CalmReward,
     CodeReward,
     CountReward,
+    EllmReward,
     FactoredReward,
     IntrinsicReward,
     JudgeReward,
@@ -81,6 +82,10 @@ def resolve(config: TrainConfig) -> TrainConfig:
         from agents.intrinsic import resolved
 
         reward = resolved(config, task)
+    if isinstance(reward, EllmReward):
+        from agents import ellm
+
+        reward = ellm.resolved(config, task)
     if isinstance(reward, CountReward | RNDReward):
         from agents.novelty import looked_at
 
@@ -241,6 +246,10 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
         from agents.intrinsic import make_intrinsic
 
         return make_intrinsic(config)
+    if node.name == "ellm":
+        from agents.ellm import make_ellm
+
+        return make_ellm(config)
     if node.name == "motif":
         from agents.intrinsic import make_motif
 

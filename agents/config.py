@@ -391,6 +391,32 @@ class MotifReward:
 
 
 @dataclass
+class EllmReward:
+    """The environment's reward, and one for goals in words, given or suggested by a model (ELLM, arXiv 2302.06692)."""
+
+    name: str = "ellm"
+    goals: list[str] | None = option(
+        None,
+        "goals of your own, as in [picked up a key,door opened]; default without llm: the task's subgoals",
+        text=True,
+    )
+    goal: str | None = option(None, "what suggestions are to lead to; default: the task's text", text=True)
+    situation: str = option("caption", "state array of text that goals are suggested for")
+    caption: str = option("caption", "state array of captions that are compared with goals")
+    threshold: float = option(0.6, "cosine from which a goal is taken for achieved", least=-1, most=1)
+    encoder: str = option("wordllama", "wordllama (extra: embedding), all-MiniLM-L6-v2 or sentence-transformers/MODEL")
+    coefficient: float = option(0.5, "what goals count", least=0)
+    extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    store: str | None = option(
+        None, "SQLite file of suggestions; runs may share it; default: in the run's folder", text=True
+    )
+    sync: bool = option(False, "wait for every answer, so that runs repeat exactly")
+    stop_on_alarm: bool = option(
+        False, "stop when this reward has risen for long while fitness has not; by default it is only said"
+    )
+
+
+@dataclass
 class NoModel:
     """No language model is asked."""
 
@@ -592,6 +618,7 @@ TRAIN = Command(
             FactoredReward(),
             JudgeReward(),
             MotifReward(),
+            EllmReward(),
         ),
         "algo": _by_name(PPO(), SAC(), TD3(), RecurrentPPO(), TQC(), MaskablePPO()),
         "llm": _by_name(NoModel(), OpenAIModel(timeout=120.0, retries=1), ReplayModel()),  # training does not wait

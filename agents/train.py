@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from agents.sb3 import VecReplaceReward
     from envs.task import Task
     from reward_designers.base import RewardFn
-    from reward_designers.intrinsic import Annotation, SubgoalReward
+    from reward_designers.intrinsic import Annotation, GoalReward, IntrinsicReward, SubgoalReward
+    from reward_designers.intrinsic.suggestions import Suggestions
 
 MAX_EVAL_ENVS = 16
 EVAL_SEED = 1_000_000
@@ -133,12 +134,16 @@ class Session:
         if start >= total and run.read_summary().get("timesteps", -1) >= start:
             print(f"{run.path} has had its {start:,} steps already; give a larger total_timesteps= to go on")
             return run
-        self.annotation: Annotation | None = None
-        if self.taught is not None and _reward_name(config) == "intrinsic":
-            from agents.intrinsic import teach
+        self.annotation: Annotation | Suggestions | None = None
+        if self.taught is not None:
+            from agents import ellm, intrinsic
+            from reward_designers.intrinsic import GoalReward
 
             with explained():
-                self.annotation = teach(self.taught, config, run.path)
+                if isinstance(self.taught, GoalReward):
+                    self.annotation = ellm.teach(self.taught, config, run.path)
+                elif _reward_name(config) == "intrinsic":
+                    self.annotation = intrinsic.teach(self.taught, config, run.path)
         run.write_config(config)
         if not resume:
             run.write_meta(config.seed)
@@ -147,7 +152,7 @@ class Session:
         self._open_logs(progress, start if latest else None)
         display, stop = Display(total, start, self._note), StopRequest()
         truth = "rollout/fitness" if self.task else "rollout/env_reward"
-        watched = "intrinsic" if self.taught is not None else "subgoals" if self.subgoals is not None else None
+        watched = self.taught.name if self.taught is not None else "subgoals" if self.subgoals is not None else None
         self.alarm = None if watched is None else HackingAlarm(f"reward/{watched}", truth, progress.rows)
         self.checkpoints = checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)
         between = BetweenUpdates(
@@ -196,6 +201,7 @@ class Session:
 
         from agents.callbacks import quiet_warnings
         from agents.calm import subgoal_part
+        from agents.ellm import goals_part
         from agents.evaluation import picture
         from agents.intrinsic import intrinsic_part
         from envs import task_of
@@ -208,7 +214,9 @@ class Session:
         if config.wandb and importlib.util.find_spec("wandb") is None:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
-        self.taught = intrinsic_part(self.reward) if _reward_name(config) in ("intrinsic", "motif") else None
+        self.taught: IntrinsicReward | GoalReward | None = None
+        if _reward_name(config) in ("intrinsic", "motif", "ellm"):
+            self.taught = goals_part(self.reward) or intrinsic_part(self.reward)
         self.subgoals: SubgoalReward | None = subgoal_part(self.reward) if _reward_name(config) == "calm" else None
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
@@ -286,6 +294,9 @@ class Session:
             reward += f" {config.reward.path}"
         elif reward == "intrinsic":
             reward += f": {config.reward.model.name}, judged by {config.reward.judge.name}: {config.reward.goal}"
+        elif reward == "ellm":
+            suggested = [] if config.llm.name == "none" else [f"what {config.llm.model or 'a record'} suggests"]
+            reward += f": {' | '.join([*(config.reward.goals or ()), *suggested])}"
         elif reward == "calm":
             reward += f": judged by {config.reward.judge.name}: {' '.join(config.reward.subgoals)}"
         elif reward in ("factored", "judge"):

@@ -2,6 +2,7 @@
 
 from reward_designers.intrinsic.annotation import Annotation, Status
 from reward_designers.intrinsic.embedding import EmbeddingAnnotator
+from reward_designers.intrinsic.goals import GoalReward
 from reward_designers.intrinsic.labels import Annotator, Label, Pair, Preference, Spent
 from reward_designers.intrinsic.lexicon import Lexicon, Rule
 from reward_designers.intrinsic.llm import LLMAnnotator
@@ -18,6 +19,7 @@ __all__ = [
     "CaptionModel",
     "Classification",
     "EmbeddingAnnotator",
+    "GoalReward",
     "IntrinsicReward",
     "LLMAnnotator",
     "Label",

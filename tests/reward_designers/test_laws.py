@@ -7,6 +7,7 @@ rewards and measures of all tasks are found by themselves.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from envs.expose import StateTracker
 from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.checker import CheckReport, check_reward, random_batch
 from reward_designers.code import CodeReward
-from reward_designers.intrinsic import IntrinsicReward, SubgoalReward, SubgoalRules
+from reward_designers.intrinsic import GoalReward, IntrinsicReward, SubgoalReward, SubgoalRules
 from reward_designers.novelty import RND, CountNovelty
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Clipped, Constant, Delta, EnvReward, Normalized, Scaled, Sum
@@ -50,6 +51,8 @@ WORDS = np.array([["", "It's a wall.", "You have a key."][i % 3] for i in range(
 CAPTIONS = Transition({}, np.zeros(24), {"caption": WORDS}, np.zeros(24, bool), np.zeros(24, bool))
 SUBGOALS = ("Take the key.",)
 
+DIALOGUE = replace(CAPTIONS, state=CAPTIONS.next_state)
+
 REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "function": (lambda: HEIGHT, OBS),
     "function-with-params": (lambda: FunctionReward(height, {"target": 0.3}), OBS),
@@ -58,6 +61,7 @@ REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "env": (EnvReward, random_batch({"env_reward": ()}, n=8)),
     "subgoals": (lambda: SubgoalReward(SUBGOALS, SubgoalRules(SUBGOALS)), CAPTIONS),
     "subgoal-rules": (lambda: SubgoalRules(SUBGOALS), CAPTIONS),
+    "goals": (lambda: GoalReward(["You have a key"], threshold=0.5, situation="caption"), DIALOGUE),
     "captions": (lambda: IntrinsicReward(beta=1), CAPTIONS),
     "count": (lambda: learned(CountNovelty(bits=4)), OBS),
     "rnd": (lambda: learned(RND()), OBS),

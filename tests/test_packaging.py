@@ -152,6 +152,9 @@ def test_ci_runs_the_second_command_of_the_readme(tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci" / "run").write_text((ROOT / ".ci" / "run").read_text())
     (tmp_path / "README.md").write_text("```sh\ntouch first\n```\n```python\npass\n```\n```sh\ntouch second\n```\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_stock.py").write_text('pytest.importorskip("textworld")\n')
+    (tmp_path / "tests" / "test_other.py").write_text('pytest.importorskip("minihack")\n')
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "$@" >> calls\ntest "$2" != mypy\n')
@@ -159,7 +162,13 @@ def test_ci_runs_the_second_command_of_the_readme(tmp_path: Path) -> None:
     result = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True)
     assert (tmp_path / "second").exists()
     assert not (tmp_path / "first").exists()
-    assert (tmp_path / "calls").read_text().splitlines() == ["-m ruff check .", "-m ruff format --check .", "-m mypy"]
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        "-m agents.setup dev alfworld",
+        "-m pytest -n auto --maxprocesses 4 tests/test_stock.py",
+        "-m ruff check .",
+        "-m ruff format --check .",
+        "-m mypy",
+    ]
     assert result.returncode == 1
     assert result.stdout.endswith("failed: types\n")
 

@@ -162,7 +162,8 @@ def draw(title: str, cell: Cell, found: Mapping[str, Curves], arms: Mapping[str,
                     at = np.interp(step, middles[~np.isnan(paid)], paid[~np.isnan(paid)])
                     right.plot(step, at, "X", color=looks["color"], markeredgecolor="white", ms=9, zorder=5)
         left.set(title=f"{title}: {ylabel}", ylim=(0, None))
-        right.set(title="the judge's reward, an episode", yscale="symlog", ylim=(0, None))
+        much = max((np.nanmax(c.judged) for n, c in found.items() if arms[n].own), default=0.0) > 20
+        right.set(title="the judge's reward, an episode", yscale="symlog" if much else "linear", ylim=(0, None))
         right.yaxis.set_major_formatter(EngFormatter(sep=""))
         for axis in (left, right):
             axis.set_xlabel("steps")

@@ -3,6 +3,7 @@
 python -m envs                # environments and their tasks
 python -m envs Humanoid       # the tasks and named fields of one
 python -m envs nethack        # the tasks of NetHack and MiniHack, one of each family
+python -m envs alfworld       # the tasks of ALFWorld
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from envs.alfworld import tasks as alfworld
 from envs.make import find_task, names, tasks
 from envs.nethack.tasks import FLAGSHIPS
 from envs.task import Task
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if list(arguments) == ["nethack"]:
             print(overview(FLAGSHIPS))
+        elif list(arguments) == ["alfworld"]:
+            print(overview([alfworld.NAME]))
         else:
             print("\n\n".join(fields(name) for name in arguments) or overview())
     except ValueError as error:

@@ -173,7 +173,7 @@ def _tasks(name: str) -> dict[str, Task]:
         return _TASKS[_DEFAULTS[name].env]
     if known := _tasks_apart(name):
         return known
-    raise ValueError(unknown_name("environment", name, names()))
+    raise ValueError(unknown_name("environment", name, (*names(), alfworld.NAME)))
 
 
 def _tasks_apart(name: str) -> dict[str, Task]:
@@ -209,7 +209,7 @@ def _gymnasium_make(env_id: str, **kwargs: Any) -> gym.Env:
     except gym.error.UnregisteredEnv as error:
         near = difflib.get_close_matches(env_id, gym.registry, n=3)
         ids = f" Gymnasium ids are known too, the nearest: {_list(near)}." if near else ""
-        raise ValueError(f"{unknown_name('environment', env_id, names())}{ids}") from error
+        raise ValueError(f"{unknown_name('environment', env_id, (*names(), alfworld.NAME))}{ids}") from error
 
 
 def _list(words: Sequence[str]) -> str:

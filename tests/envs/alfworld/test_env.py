@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import envs
+from agents.capture import capture_env, restore_env
 from envs.alfworld.env import ALFWorldEnv
 
 
@@ -83,6 +86,24 @@ def test_a_game_that_was_saved_goes_on(genuine: Path) -> None:
         action = rng.choice(np.flatnonzero(one.action_masks()))
         assert one.step(action) == two.step(action)
     assert [one.reset() for _ in range(8)] == [two.reset() for _ in range(8)]
+
+
+def test_checkpoints_hold_games_exactly() -> None:
+    def step(env: gym.Env) -> Any:
+        return env.step(rng.choice(np.flatnonzero(env.unwrapped.action_masks())))  # type: ignore[attr-defined]
+
+    one, two = envs.make("ALFWorld"), envs.make("ALFWorld")
+    one.reset(seed=1)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        step(one)
+    arrays: dict[str, np.ndarray] = {}
+    restore_env(two, json.loads(json.dumps(capture_env(one, arrays))), arrays)
+    rng = np.random.default_rng(1)
+    expected = [step(one) for _ in range(20)]
+    rng = np.random.default_rng(1)
+    assert [step(two) for _ in range(20)] == expected
+    assert [one.reset() for _ in range(250)] == [two.reset() for _ in range(250)]
 
 
 def test_one_game_by_its_name_and_wrong_arguments(genuine: Path) -> None:

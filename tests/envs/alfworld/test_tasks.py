@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import envs
-from envs.__main__ import fields
+from envs.__main__ import fields, overview
 from envs.alfworld.games import TASK_TYPES
 from envs.alfworld.tasks import FIELDS, Winning, goal_conditions, tasks_of
 from reward_designers.base import FunctionReward, Transition
@@ -93,4 +93,6 @@ def test_each_type_is_a_task_with_its_own_games() -> None:
     assert {game.task_type for game in envs.make("ALFWorld").unwrapped.games} == set(TASK_TYPES)
     with pytest.raises(ValueError, match="Did you mean 'look_at_obj_in_light'"):
         envs.make("ALFWorld", "look_at_obj_in_ligt")
-    assert fields("ALFWorld") in (DOCS / "alfworld.md").read_text()
+    page = (DOCS / "alfworld.md").read_text()
+    assert fields("ALFWorld") in page
+    assert overview(["ALFWorld"]) in page

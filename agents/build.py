@@ -261,7 +261,7 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
     if node.name == "calm":
         from agents.calm import make_calm
 
-        return make_calm(config)
+        return make_calm(config, run_dir)
     if isinstance(node, FactoredReward | JudgeReward):
         from agents.progress import make_progress
 

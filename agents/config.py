@@ -289,6 +289,8 @@ class SubgoalJudge(Enum):
     """Who says that a transition achieves a subgoal: docs/subgoals.md describes them."""
 
     rules = "rules"
+    llm = "llm"
+    predicate = "predicate"
 
 
 @dataclass
@@ -296,12 +298,26 @@ class CalmReward:
     """The environment's reward, and one for subgoals, each once in an episode (CALM, arXiv 2409.12798)."""
 
     name: str = "calm"
-    judge: SubgoalJudge | None = option(None, "rules (that ship with the kit; default)")
+    judge: SubgoalJudge | None = option(
+        None,
+        "who says what was achieved: rules (that ship with the kit), predicate (a program that a language model writes "
+        "once), or llm (asked about every new moment); default: predicate if llm is given, else rules",
+    )
+    goal: str | None = option(None, "what is wanted in the end; default: the task's text", text=True)
     subgoals: Any = option(
-        None, "what is to be achieved on the way, [a, list, of, texts]; default: the task's", text=True
+        None,
+        "what is to be achieved on the way: [a, list, of, texts], or llm: a language model breaks the goal up; "
+        "default: the task's own",
+        text=True,
     )
     coefficient: float = option(0.5, "what an achieved subgoal pays", least=0)
     extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    size: int = option(3, "judge=llm: rows and columns of the map around the hero that are shown, odd", least=1)
+    order: Order = option(Order.priority, "judge=llm: what is asked first: priority (frequent and new), fifo or newest")
+    store: str | None = option(
+        None, "SQLite file of answers that cost something; runs may share it; default: in the run's folder", text=True
+    )
+    sync: bool = option(False, "judge=llm: wait for every answer, so that runs repeat exactly")
     stop_on_alarm: bool = option(
         False, "stop when this reward has risen for long while fitness has not; by default it is only said"
     )

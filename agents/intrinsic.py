@@ -163,9 +163,14 @@ def make_judge(judge: Judge, model: Any, seed: int) -> Annotator:
         if model.path is None:
             raise UsageError("llm=replay needs judgements that were recorded: llm.path=judgements.sqlite")
         return Replay(model.path, model.model)
+    return LLMAnnotator(**asked(model, config.seed))
+
+
+def asked(model: OpenAIModel, seed: int) -> dict[str, Any]:
+    """The arguments of an `LLMAnnotator` that asks this model."""
     options = asdict(model)
     sampling = Sampling(model.max_completion_tokens, model.temperature, seed, model.extra)
     limits: dict[str, Any] = {name: options[name] for name in ("max_usd", "max_tokens", "max_calls")}
     budget = Budget(price=None if model.price is None else (model.price[0], model.price[1]), **limits)
     kept = ("base_url", "key_variable", "concurrency", "timeout", "retries")
-    return LLMAnnotator(model.model, sampling=sampling, budget=budget, **{name: options[name] for name in kept})
+    return {"name": model.model, "sampling": sampling, "budget": budget} | {name: options[name] for name in kept}

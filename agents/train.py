@@ -90,6 +90,11 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
         run.require_unused()
         try:
             run.keep_reward_file(config)
+            if _reward_name(config) == "calm":
+                from agents.calm import prepare
+
+                with explained():
+                    prepare(config, run.path)
             config.run_dir = None
             return Session(config, run).run(resume=False)
         except UsageError:
@@ -123,6 +128,7 @@ class Session:
             from agents.guard import HackingAlarm
             from envs.gl import GLError
             from reward_designers.base import RewardError
+            from reward_designers.intrinsic.subgoal_llm import AskedSubgoals
 
             config, run = self.config, self.directory
             total = config.total_timesteps or 0
@@ -144,6 +150,11 @@ class Session:
                     self.annotation = ellm.teach(self.taught, config, run.path)
                 elif _reward_name(config) == "intrinsic":
                     self.annotation = intrinsic.teach(self.taught, config, run.path)
+        elif self.subgoals is not None and isinstance(self.subgoals.judge, AskedSubgoals):
+            from agents import calm
+
+            with explained():
+                self.annotation = calm.teach(self.subgoals.judge, config, run.path)
         run.write_config(config)
         if not resume:
             run.write_meta(config.seed)

@@ -290,7 +290,7 @@ class Captions:
         for part in self._parts:
             part.begin(self._change)
         self.value = SEPARATOR.join(
-            said for part in self._parts if isinstance(part, Message) for said in part(self._change)
+            said for part in self._parts if isinstance(part, Message | View) for said in part(self._change)
         )
 
     def step(self, over: bool) -> None:

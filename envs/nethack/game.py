@@ -71,6 +71,7 @@ class NetHackGame(gym.Env):
 
     Attributes:
         game: Upstream's environment; it is never stepped itself.
+        action_words: What actions 0, 1, ... are called: ``N``, ``far N``, ``PICKUP``.
         state_arrays: Readers of what rewards may read, see `envs.nethack.fields`.
     """
 
@@ -97,6 +98,7 @@ class NetHackGame(gym.Env):
         check_class(self.game)
         self.action_space = gym.spaces.Discrete(len(self.game.actions))
         self._codes = [int(code) for code in self.game.actions]
+        self.action_words = tuple(map(_words, self.game.actions))
         self._is_key_door = isinstance(self.game, MiniHackKeyDoor)
         self._may_abort = aborts(self.game)
         keys, self._keeps_all = read_by_rules(self.game)
@@ -394,6 +396,11 @@ class NetHackGame(gym.Env):
 
 
 _X, _Y, _HP, _DEPTH = AT["x"], AT["y"], AT["hp"], AT["depth"]
+
+
+def _words(action: Any) -> str:
+    """What a key of NLE's is called."""
+    return f"far {action.name}" if isinstance(action, nethack.CompassDirectionLonger) else str(action.name)
 
 
 @functools.lru_cache(8192)

@@ -25,8 +25,8 @@ from reward_designers.base import unknown_name
 from reward_designers.code.allowlist import ProgramRejected, check, normalized, parse, refuse
 from reward_designers.code.sandbox.protocol import MAX_SOURCE
 
-Entry = Literal["reward", "potential"]
-"""The function of a program: a reward, or a potential phi(s) for shaping."""
+Entry = Literal["reward", "potential", "achieved"]
+"""The function of a program: a reward, a potential phi(s) for shaping, or what was achieved, 1 or 0."""
 
 
 _MEANT = {

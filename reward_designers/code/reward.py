@@ -32,7 +32,8 @@ class CodeReward(RewardFn):
     Attributes:
         source: The program; see `program`.
         fields: Names of the state's fields that it may read.
-        entry: ``reward``, or ``potential``: a function of one state, to be shaped by ``.potential(gamma)``.
+        entry: ``reward``; ``potential``: a function of one state, to be shaped by ``.potential(gamma)``; or
+            ``achieved``: what a `reward_designers.intrinsic.PredicateJudge` reads.
         seconds: Wall-clock limit of one call.
         memory_mib: What the program may allocate.
         sandbox: ``available``: whatever the kernel offers, at least its filter of system calls; ``required``: every

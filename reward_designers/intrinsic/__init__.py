@@ -8,14 +8,18 @@ from reward_designers.intrinsic.lexicon import Lexicon, Rule
 from reward_designers.intrinsic.llm import LLMAnnotator
 from reward_designers.intrinsic.models import CaptionModel, Classification, Ranking, Retrieval, make_model
 from reward_designers.intrinsic.person import Person
+from reward_designers.intrinsic.predicates import PredicateJudge
 from reward_designers.intrinsic.replay import Replay
 from reward_designers.intrinsic.reward import IntrinsicReward
+from reward_designers.intrinsic.scenes import Scene
+from reward_designers.intrinsic.subgoal_llm import AskedSubgoals, SubgoalAnnotator, SubgoalReplay
 from reward_designers.intrinsic.subgoal_rules import SubgoalRule, SubgoalRules
 from reward_designers.intrinsic.subgoals import SubgoalReward
 
 __all__ = [
     "Annotation",
     "Annotator",
+    "AskedSubgoals",
     "CaptionModel",
     "Classification",
     "EmbeddingAnnotator",
@@ -26,13 +30,17 @@ __all__ = [
     "Lexicon",
     "Pair",
     "Person",
+    "PredicateJudge",
     "Preference",
     "Ranking",
     "Replay",
     "Retrieval",
     "Rule",
+    "Scene",
     "Spent",
     "Status",
+    "SubgoalAnnotator",
+    "SubgoalReplay",
     "SubgoalReward",
     "SubgoalRule",
     "SubgoalRules",

@@ -135,9 +135,13 @@ class Remembered(Annotator):
             self._store.close()
             self._store = None
 
+    def form(self, goal: str) -> Form:
+        """The questions that `label` asks."""
+        return LabelForm(goal)
+
     def label(self, goal: str, captions: Sequence[str]) -> list[Label]:
         """See `Annotator.label`."""
-        memory = self._memory(LabelForm(goal))
+        memory = self._memory(self.form(goal))
         self.settle(memory, captions)
         return [Label(caption, memory.get(caption)) for caption in captions]
 
@@ -149,7 +153,7 @@ class Remembered(Annotator):
 
     def known(self, goal: str) -> tuple[list[Label], list[Preference]]:
         """See `Annotator.known`."""
-        captions, pairs = self._memory(LabelForm(goal)), self._memory(PairForm(goal))
+        captions, pairs = self._memory(self.form(goal)), self._memory(PairForm(goal))
         return (
             [Label(caption, captions.get(caption)) for caption in captions.settled()],
             [Preference(first, second, pairs.get((first, second))) for first, second in pairs.settled()],

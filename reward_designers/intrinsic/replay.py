@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from reward_designers.base import unknown_name
-from reward_designers.intrinsic.forms import LabelForm, PairForm
 from reward_designers.intrinsic.memory import Memory, Remembered
 from reward_designers.llm import LLMError, open_store
 
@@ -61,4 +60,4 @@ class Replay(Remembered):
 
 
 def _is_form(label: str) -> bool:
-    return label.startswith((LabelForm.kind + "/", PairForm.kind + "/"))
+    return label.startswith(("labels/", "preferences/", "subgoals/"))

@@ -30,7 +30,7 @@ class SubgoalRule(NamedTuple):
 
 _TAKE = r"^(pick up|take|get|grab|fetch|collect|obtain|find and (take|pick up))\b.*"
 RULES = (
-    SubgoalRule(_TAKE + r"\bkey\b", r"\b(picked up|you pick up) [^;]*\bkey\b"),
+    SubgoalRule(_TAKE + r"\bkey\b", r"(\b(picked up|you pick up)|(^|; )\w -) [^;]*\bkey\b"),
     SubgoalRule(_TAKE + r"\b(gold|coins)\b", r"\bgold rose by\b"),
     SubgoalRule(
         r"^(unlock|open|unlock and open|use the key)\b.*\bdoor\b",

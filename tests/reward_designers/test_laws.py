@@ -17,7 +17,15 @@ from envs.expose import StateTracker
 from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.checker import CheckReport, check_reward, random_batch
 from reward_designers.code import CodeReward
-from reward_designers.intrinsic import GoalReward, IntrinsicReward, SubgoalReward, SubgoalRules
+from reward_designers.intrinsic import (
+    AskedSubgoals,
+    GoalReward,
+    IntrinsicReward,
+    PredicateJudge,
+    SubgoalReward,
+    SubgoalRules,
+)
+from reward_designers.intrinsic.predicates import PRELUDE
 from reward_designers.novelty import RND, CountNovelty
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Clipped, Constant, Delta, EnvReward, Normalized, Scaled, Sum
@@ -50,6 +58,10 @@ FRAMES = random_batch({"frame": (32, 32, 3)}, n=10, dtypes={"frame": np.uint8})
 WORDS = np.array([["", "It's a wall.", "You have a key."][i % 3] for i in range(24)], object)
 CAPTIONS = Transition({}, np.zeros(24), {"caption": WORDS}, np.zeros(24, bool), np.zeros(24, bool))
 SUBGOALS = ("Take the key.",)
+PREDICATE = f"""{PRELUDE}
+def achieved(next_caption):
+    return {{"take-the-key": says(next_caption, "a key")}}
+"""
 
 DIALOGUE = replace(CAPTIONS, state=CAPTIONS.next_state)
 
@@ -60,6 +72,11 @@ REWARDS: dict[str, tuple[Callable[[], RewardFn], Transition]] = {
     "constant": (lambda: Constant(-0.1), OBS),
     "env": (EnvReward, random_batch({"env_reward": ()}, n=8)),
     "subgoals": (lambda: SubgoalReward(SUBGOALS, SubgoalRules(SUBGOALS)), CAPTIONS),
+    "subgoal-llm": (lambda: AskedSubgoals(SUBGOALS, (), ("caption",), ()), CAPTIONS),
+    "subgoal-predicate": (
+        lambda: PredicateJudge(SUBGOALS, CodeReward(PREDICATE, ("caption",), "achieved"), (), ("caption",), ()),
+        CAPTIONS,
+    ),
     "subgoal-rules": (lambda: SubgoalRules(SUBGOALS), CAPTIONS),
     "goals": (lambda: GoalReward(["You have a key"], threshold=0.5, situation="caption"), DIALOGUE),
     "captions": (lambda: IntrinsicReward(beta=1), CAPTIONS),

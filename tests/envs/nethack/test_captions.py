@@ -47,9 +47,11 @@ def test_keyroom_is_told(seed: int) -> None:
 
 def test_captions_reach_rewards_as_text() -> None:
     @reward_fn
-    def found(next_caption: np.ndarray, next_message: np.ndarray, next_map_text: np.ndarray) -> dict[str, np.ndarray]:
+    def found(
+        next_caption: np.ndarray, next_message: np.ndarray, map_text: np.ndarray, next_map_text: np.ndarray
+    ) -> dict[str, np.ndarray]:
         assert all(type(text) is str for text in (*next_caption, *next_message, *next_map_text))
-        assert all(text.count("\n") == 8 and text[4 * 10 + 4] == "@" for text in next_map_text)
+        assert all(text.count("\n") == 8 and text[4 * 10 + 4] == "@" for text in (*map_text, *next_map_text))
         return {"key": np.array(["picked up a key" in text for text in next_caption], float)}
 
     env = envs.ReplaceReward(envs.make("MiniHack-KeyRoom-S5"), found)

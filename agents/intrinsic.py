@@ -163,7 +163,7 @@ def make_judge(judge: Judge, model: Any, seed: int) -> Annotator:
         if model.path is None:
             raise UsageError("llm=replay needs judgements that were recorded: llm.path=judgements.sqlite")
         return Replay(model.path, model.model)
-    return LLMAnnotator(**asked(model, config.seed))
+    return LLMAnnotator(**asked(model, seed))
 
 
 def asked(model: OpenAIModel, seed: int) -> dict[str, Any]:

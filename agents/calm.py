@@ -29,6 +29,8 @@ BY_MODEL = "llm"
 """`reward.subgoals=llm`"""
 PROGRAM = "predicates.py"
 """The program of `reward.judge=predicate`, in the run's folder."""
+RECORDED = ("judgements", "KeyRoom.yaml")
+"""What `llm=replay` repeats: replies for KeyRoom."""
 STEPS, ENVS = 128, 8
 """Random transitions on which a program is tried: so many steps of so many environments."""
 OFTEN = 0.5
@@ -106,6 +108,8 @@ def prepare(config: TrainConfig, folder: Path) -> None:
 
 def _model(config: TrainConfig, folder: Path) -> LLM:
     options = asdict(config.llm)
+    if options["name"] == "replay" and options["path"] is None:
+        options["path"] = asset(*RECORDED)
     store = Path(config.reward.store) if config.reward.store else folder / "replies.sqlite"
     return connect(options, store)  # without a seed: a task is decomposed once
 
@@ -187,7 +191,7 @@ def teach(judge: AskedSubgoals, config: TrainConfig, folder: Path) -> Annotation
     if isinstance(model, OpenAIModel):
         annotator = SubgoalAnnotator(**asked(model, config.seed), **form)
     else:
-        annotator = SubgoalReplay(asset("replies") if model.path is None else model.path, model.model, **form)
+        annotator = SubgoalReplay(asset(*RECORDED) if model.path is None else model.path, model.model, **form)
     store = Path(node.store) if node.store else folder / "judgements.sqlite"
     judge.annotation = Annotation(annotator, node.goal, store=store, order=node.order.name, sync=node.sync)
     return judge.annotation

@@ -12,8 +12,10 @@ from types import ModuleType
 import pytest
 
 import envs
+from agents.acting.options import ACT
 from agents.cli import prepare
 from agents.config import EVALUATE, TRAIN
+from agents.prediction.options import PREDICTION
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -87,7 +89,10 @@ def test_commands_have_options_that_exist(page: Path, tmp_path: Path, monkeypatc
         if "task" in given:
             envs.find_task(given["env"], given["task"])
     for arguments in commands(page, "agents.evaluate"):
-        prepare(arguments, EVALUATE)
+        prepare(arguments, ACT if any(a.startswith("agent=") for a in arguments) else EVALUATE)
+    for arguments in commands(page, "agents.compare"):
+        if any(a.startswith("benchmark=") for a in arguments):
+            prepare(arguments, PREDICTION)
 
 
 def test_the_shown_commands_are_found() -> None:

@@ -125,7 +125,7 @@ def _moves(position: _Position) -> Iterator[tuple[str, _Position]]:
     """Commands, and where they lead."""
     stacks, held = position
     if held is None:
-        for stack in stacks:
+        for stack in sorted(stacks):  # sets have another order in every process
             top, rest = stack[-1], stack[:-1]
             without = stacks - {stack} | ({rest} if rest else set())
             yield (
@@ -137,7 +137,7 @@ def _moves(position: _Position) -> Iterator[tuple[str, _Position]]:
             )
         return
     yield f"put down the {held} block", (stacks | {(held,)}, None)
-    for stack in stacks:
+    for stack in sorted(stacks):
         yield f"stack the {held} block on the {stack[-1]} block", (stacks - {stack} | {(*stack, held)}, None)
 
 

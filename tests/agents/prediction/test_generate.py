@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from agents.prediction.data import read_tasks
 from agents.prediction.generate import generate, main
 from envs.text.worlds import maker
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("domain", ["blocksworld", "minihack"])
@@ -48,6 +53,26 @@ def test_seeds(tmp_path: Path) -> None:
     one, again, other = (generate("blocksworld", 2, seed, tmp_path) for seed in (1, 1, 2))
     assert one == again
     assert not {task.name for task in one} & {task.name for task in other}
+
+
+def test_processes_agree(tmp_path: Path) -> None:
+    """Sets of texts have another order in each, which must not show."""
+    found = []
+    for hashing in ("1", "2"):
+        folder = tmp_path / hashing
+        command = [
+            sys.executable,
+            "-m",
+            "agents.prediction.generate",
+            str(folder),
+            "blocksworld",
+            "minihack",
+            "alfworld",
+        ]
+        environment = {**os.environ, "PYTHONHASHSEED": hashing}
+        subprocess.run([*command, "--tasks", "3"], check=True, env=environment, cwd=ROOT, capture_output=True)
+        found.append(read_tasks(folder))
+    assert found[0] == found[1]
 
 
 def test_the_command_writes_what_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

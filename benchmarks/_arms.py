@@ -85,8 +85,8 @@ def read(cell: Cell, name: str, arm: Arm, output: Path) -> Curves | None:
         found.states.append(summary.get("state", "running"))
         found.seconds.append(rows[-1].get("time/elapsed", 0.0))
         found.alarms.append(alarm(rows, arm.own))
-        truth.append(_binned(rows, "rollout/fitness", cell.steps))
-        judged.append(_binned(rows, arm.own, cell.steps))
+        truth.append(binned(rows, "rollout/fitness", cell.steps))
+        judged.append(binned(rows, arm.own, cell.steps))
     if not found.seeds:
         return None
     return Curves(
@@ -102,7 +102,8 @@ def alarm(rows: Sequence[Row], own: str) -> int | None:
     return next((int(row[STEP]) for row in rows if bell(row)), None)
 
 
-def _binned(rows: Sequence[Row], column: str, steps: int) -> np.ndarray:
+def binned(rows: Sequence[Row], column: str, steps: int) -> np.ndarray:
+    """Means of a column over each of the `BINS` parts of a training, NaN where it has no value."""
     bins: list[list[float]] = [[] for _ in range(BINS)]
     for row in rows:
         parts = [value for name, value in row.items() if column and f"{name}/".startswith(f"{column}/")]

@@ -183,7 +183,12 @@ def make_env(config: TrainConfig, evaluates: bool = False) -> gym.Env:
     name = config.env.id or config.env.name
     assert name is not None
     kwargs = {**config.env.kwargs, **(config.env.eval_kwargs if evaluates else {})}
-    env = envs.make(name, config.task, **kwargs)
+    try:
+        env = envs.make(name, config.task, **kwargs)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise ValueError(f"{name} was given {', '.join(f'{k}={v}' for k, v in kwargs.items())}: {error}") from error
     draws_itself = not hasattr(env.unwrapped, "model")
     if draws_itself and env.render_mode is None and "rgb_array" in env.metadata.get("render_modes", ()):
         env.close()

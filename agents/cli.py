@@ -334,6 +334,8 @@ def _find(
     head, _, rest = key.partition(".")
     if not rest and head in options(command.config):
         return command.config, options(command.config)[head], ""
+    if rest and head in options(command.config) and str(kind(command.config, head)).startswith("dict"):
+        return None, None, "++"
     if not rest or head not in command.groups:
         raise UsageError(_unknown_key(key, command, chosen))
     choice = chosen[head]

@@ -65,6 +65,12 @@ def test_evaluations_play_other_games() -> None:
     assert splits == ["train", "valid_unseen"]
 
 
+def test_a_wrong_argument_of_the_environment_is_named() -> None:
+    config = resolve(configured(*HOUSE, "env.eval_kwargs.spit=train"))
+    with pytest.raises(ValueError, match=r"spit=train.*unexpected keyword argument 'spit'"):
+        make_env(config, evaluates=True)
+
+
 @pytest.mark.parametrize("wrong", ["algo=ppo", "algo=recurrent_ppo"])
 def test_algorithms_that_need_fixed_numbers_are_refused(wrong: str) -> None:
     config = resolve(configured("env.id=tests.agents.household:Household-v0", "reward=env", wrong, "num_envs=1"))
@@ -200,10 +206,12 @@ def test_evaluations_keep_to_the_masks() -> None:
         assert [row["length"] for row in rows] == [4, 4]
 
 
+def quarter(next_times_given: np.ndarray) -> np.ndarray:
+    return np.full(len(next_times_given), 0.25)
+
+
 def test_a_transcript_is_one_episode_with_what_it_was_worth(tmp_path: Path) -> None:
-    venv = VecReplaceReward(
-        DummyVecEnv([lambda: TokenObservation(Household(max_episode_steps=5))]), lambda next_times_given: np.full(len(next_times_given), 0.25)
-    )
+    venv = VecReplaceReward(DummyVecEnv([lambda: TokenObservation(Household(max_episode_steps=5))]), quarter)
     model = make_algorithm("maskable_ppo", venv, policy=PointerPolicy, n_steps=8, batch_size=8)
     path = record(model, venv, tmp_path, 3)
     lines = path.read_text().splitlines()

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from agents.config import (
+from agents.config.algorithms import Schedule, Settings
+from agents.config.commands import TrainConfig
+from agents.config.options import options
+from agents.config.rewards import (
     CalmReward,
     CodeReward,
     CountReward,
@@ -22,11 +25,7 @@ from agents.config import (
     JudgeReward,
     Novelty,
     RNDReward,
-    Schedule,
-    Settings,
-    TrainConfig,
     VLMReward,
-    options,
 )
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from agents.cli import UsageError
-from agents.config import CalmReward, OpenAIModel, SubgoalJudge, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.language_models import OpenAIModel
+from agents.config.rewards import CalmReward, SubgoalJudge
 from envs.task import Task
 from reward_designers.assets import asset
 from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition

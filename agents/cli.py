@@ -17,7 +17,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
-from agents.config import NETHACK, Command, kind, options
+from agents.config.options import Command, kind, options
+from agents.config.worlds import NETHACK
 from agents.help import help_text
 from reward_designers.base import unknown_name
 

@@ -90,7 +90,8 @@ def check(config: DesignConfig) -> None:
     Raises:
         UsageError: See `design`.
     """
-    from agents.config import EnvReward, TrainConfig
+    from agents.config.commands import TrainConfig
+    from agents.config.rewards import EnvReward
 
     sentence = config.task is not None and " " in config.task.strip()
     check_env(TrainConfig(env=config.env, task=None if sentence else config.task, reward=EnvReward()))

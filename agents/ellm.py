@@ -6,7 +6,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from agents.cli import UsageError
-from agents.config import EllmReward, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.rewards import EllmReward
 from agents.intrinsic import goal_of, require_captions
 from envs.task import Task
 from reward_designers.base import RewardFn

@@ -20,7 +20,8 @@ import numpy as np
 from agents import cli
 from agents.build import find_task, make_player, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
-from agents.config import EVALUATE, CodeReward, CustomReward, EvaluateConfig, TrainConfig
+from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
+from agents.config.rewards import CodeReward, CustomReward
 from agents.runs import RunDir, write_text
 from agents.train import MAX_EVAL_ENVS, explained
 from reward_designers.base import unknown_name
@@ -39,7 +40,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
     """Play episodes with a run's policy, and write down how it did.
 
     Args:
-        config: See `agents.config`.
+        config: See `agents.config.commands`.
         given: Not used; every key may be given.
 
     Returns:
@@ -127,7 +128,7 @@ def _weights(run: RunDir, which: str) -> Path:
 
 def _reward(trained: TrainConfig, name: str | None) -> Any:
     """Which reward scores the episodes: the run's own, or another one without options, or a function or program."""
-    from agents.config import TRAIN
+    from agents.config.commands import TRAIN
 
     if name is None:
         return trained.reward

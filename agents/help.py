@@ -9,7 +9,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import NETHACK, Command, options
+from agents.config.options import Command, options
+from agents.config.worlds import NETHACK
 
 WIDTH = 118
 INDENT = 34

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.cli import UsageError
-from agents.config import CaptionModel, Judge, Novelty, OpenAIModel, TrainConfig
-from agents.config import IntrinsicReward as IntrinsicConfig
+from agents.config.commands import TrainConfig
+from agents.config.language_models import OpenAIModel
+from agents.config.rewards import CaptionModel, Judge, Novelty
+from agents.config.rewards import IntrinsicReward as IntrinsicConfig
 from agents.novelty import looked_at, make_bonus
 from envs.task import Task
 from reward_designers.base import RewardError, RewardFn

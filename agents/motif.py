@@ -24,7 +24,9 @@ from typing import Any
 from agents import cli
 from agents.build import find_task
 from agents.cli import UsageError
-from agents.config import EnvConfig, EnvReward, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.rewards import EnvReward
+from agents.config.worlds import EnvConfig
 from agents.offline.options import MOTIF, MotifConfig
 from agents.runs import RunDir, locked, make_writable, unused, write_text
 from agents.train import check_env, explained

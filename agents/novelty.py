@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agents.config import CountReward, Novelty, RNDReward, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.rewards import CountReward, Novelty, RNDReward
 from envs.observations import Observations
 from reward_designers.base import RewardFn
 from reward_designers.novelty import RND, CountNovelty

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from agents.cli import UsageError
-from agents.config import Extractor, FactoredReward, JudgeReward, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.rewards import Extractor, FactoredReward, JudgeReward
 from reward_designers import factored, judges
 from reward_designers.base import RewardError, unknown_name
 from reward_designers.progress import ProgressReward

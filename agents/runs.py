@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.cli import UsageError
-from agents.config import TRAIN, EnvConfig, TrainConfig
+from agents.config.commands import TRAIN, TrainConfig
+from agents.config.worlds import EnvConfig
 
 VERSIONS = ("gymnasium", "mujoco", "numpy", "open_clip_torch", "sb3-contrib", "stable-baselines3", "torch")
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from agents import cli
 from agents.build import EVAL_EPISODES, find_task, make_env, make_model, make_reward, make_venv, resolve, spec
 from agents.cli import UsageError
-from agents.config import TRAIN, TrainConfig
+from agents.config.commands import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
     """Train as ``config`` says, or go on with a run.
 
     Args:
-        config: See `agents.config`.
+        config: See `agents.config.commands`.
         given: The keys that were set, rather than left at their defaults.
 
     Returns:

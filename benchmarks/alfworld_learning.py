@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from agents.cli import compose
-from agents.config import EVALUATE
+from agents.config.commands import EVALUATE
 from agents.drawing import COLORS, INK, WIDTH, Plot, new_figure, style
 from agents.evaluate import evaluate
 from agents.evaluation import interval

@@ -28,7 +28,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 from agents.build import make_model, make_reward, make_venv, resolve
 from agents.checkpoint import Checkpoints
 from agents.cli import compose
-from agents.config import TRAIN
+from agents.config.commands import TRAIN
 from agents.intrinsic import intrinsic_part, teach
 from agents.sb3 import VecReplaceReward
 from benchmarks.training_fps import Training

@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agents.config import CustomReward
+from agents.config.rewards import CustomReward
 from agents.designing.finish import FINAL_HELDOUT_SEED, FINAL_SEED
 from agents.designing.folder import DesignDir
 from agents.designing.halving import Rung, ladder

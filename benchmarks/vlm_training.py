@@ -24,7 +24,7 @@ import torch
 
 import envs.rendering
 from agents import build, cli
-from agents.config import TRAIN
+from agents.config.commands import TRAIN
 from reward_designers.vlm.encoder import ClipEncoder
 
 ROLLOUTS = 2

@@ -14,7 +14,7 @@ import pytest
 import envs
 from agents.acting.options import ACT
 from agents.cli import prepare
-from agents.config import EVALUATE, TRAIN
+from agents.config.commands import EVALUATE, TRAIN
 from agents.prediction.options import PREDICTION
 
 ROOT = Path(__file__).resolve().parent.parent

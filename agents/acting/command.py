@@ -22,7 +22,7 @@ from agents.acting.options import ACT, AGENTS, ActConfig, Lookahead
 from agents.acting.planning import Planner, Play
 from agents.acting.react import Turn, prompt, read_reply, rejected
 from agents.cli import UsageError
-from agents.config import NoModel
+from agents.config.language_models import NoModel
 from agents.prediction.sources import make_source
 from agents.runs import git_revision, locked, make_writable, reason, unused, versions, write_text
 from envs.text.game import Maker

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agents.cli import UsageError
-from agents.config import EnvConfig
+from agents.config.worlds import EnvConfig
 from envs.text.game import Maker, TextGame
 from reward_designers.base import unknown_name
 

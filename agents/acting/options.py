@@ -9,7 +9,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import ENV_CHOICES, Command, EnvConfig, NoModel, OpenAIModel, ReplayModel, option
+from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
+from agents.config.options import Command, option
+from agents.config.worlds import ENV_CHOICES, EnvConfig
 
 AGENTS = ("react",)
 

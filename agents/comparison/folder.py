@@ -26,7 +26,7 @@ from typing import Any
 from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
 from agents.comparison.specs import RewardSpec
-from agents.config import EnvConfig, Render, Texture
+from agents.config.worlds import EnvConfig, Render, Texture
 from agents.runs import git_revision, make_writable, replacing, unused, versions, write_text
 
 COLUMNS = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agents.config import ENV_CHOICES, Command, EnvConfig, Render, Texture, option
+from agents.config.options import Command, option
+from agents.config.worlds import ENV_CHOICES, EnvConfig, Render, Texture
 
 METHODS = ("epic", "dard", "starc", "erc")
 

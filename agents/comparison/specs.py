@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from agents.build import make_model, make_reward, make_venv, with_prompts
 from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
-from agents.config import CodeReward, CustomReward, EnvReward, NoModel, TrainConfig, VLMReward, ZeroReward
+from agents.config.commands import TrainConfig
+from agents.config.language_models import NoModel
+from agents.config.rewards import CodeReward, CustomReward, EnvReward, VLMReward, ZeroReward
 from agents.runs import RunDir
 from reward_designers.base import unknown_name
 

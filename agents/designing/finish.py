@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from agents.config import EnvReward, ZeroReward
+from agents.config.rewards import EnvReward, ZeroReward
 from agents.designing.loop import Search
 from agents.designing.records import after_training
 from agents.designing.training import Training

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.cli import UsageError
-from agents.config import EnvConfig
+from agents.config.worlds import EnvConfig
 from agents.designing.options import DESIGN, DesignConfig
 from agents.runs import git_revision, make_writable, unused, versions, write_text
 

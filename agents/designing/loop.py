@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agents.cli import UsageError
-from agents.config import CodeReward
+from agents.config.rewards import CodeReward
 from agents.designing.cluster import Cluster
 from agents.designing.display import Display
 from agents.designing.duplicates import Duplicates

@@ -9,7 +9,12 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import ENV_CHOICES, TRAIN, Command, EnvConfig, OpenAIModel, ReplayModel, Sandbox, Settings, option
+from agents.config.algorithms import Settings
+from agents.config.commands import TRAIN
+from agents.config.language_models import OpenAIModel, ReplayModel
+from agents.config.options import Command, option
+from agents.config.rewards import Sandbox
+from agents.config.worlds import ENV_CHOICES, EnvConfig
 
 
 class Method(Enum):

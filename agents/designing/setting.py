@@ -11,7 +11,9 @@ import numpy as np
 
 from agents.build import SB3_GAMMA, find_task, make_env, resolve, tuned
 from agents.cli import UsageError
-from agents.config import EnvReward, NoModel, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.language_models import NoModel
+from agents.config.rewards import EnvReward
 from agents.designing.options import DesignConfig
 from reward_designers.base import RewardFn, Transition
 from reward_designers.code.search import Secrets, WorldDescription, describe

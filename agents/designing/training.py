@@ -24,7 +24,8 @@ from typing import Any
 
 from agents import cli
 from agents.cli import UsageError
-from agents.config import EnvReward, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.rewards import EnvReward
 from agents.runs import RunDir, read_progress, write_text
 
 PRELOADED = [

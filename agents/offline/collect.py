@@ -8,7 +8,9 @@ import numpy as np
 
 from agents.build import make_venv
 from agents.callbacks import Display
-from agents.config import EnvReward, NoModel, TrainConfig
+from agents.config.commands import TrainConfig
+from agents.config.language_models import NoModel
+from agents.config.rewards import EnvReward
 from agents.offline.options import MotifConfig
 from agents.offline.policy import Random, Trained
 from agents.runs import RunDir

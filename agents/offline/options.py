@@ -8,7 +8,10 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import ENV_CHOICES, Command, EnvConfig, Judge, NoModel, OpenAIModel, Order, ReplayModel, option
+from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
+from agents.config.options import Command, option
+from agents.config.rewards import Judge, Order
+from agents.config.worlds import ENV_CHOICES, EnvConfig
 
 
 @dataclass

@@ -24,7 +24,7 @@ from typing import Any
 from agents import cli
 from agents.cli import UsageError
 from agents.comparison.folder import file_name, plain
-from agents.config import NoModel
+from agents.config.language_models import NoModel
 from agents.prediction.data import DataError, PredictionTask, read_tasks, write_tasks
 from agents.prediction.generate import generate
 from agents.prediction.options import BENCHMARKS, PREDICTION, PredictionConfig

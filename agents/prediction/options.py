@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from agents.config import Command, NoModel, OpenAIModel, ReplayModel, option
+from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
+from agents.config.options import Command, option
 
 BENCHMARKS = ("reward_prediction",)
 

@@ -19,8 +19,8 @@ def connect(options: Mapping[str, Any], store: ReplyStore | str | os.PathLike[st
     """The language model that `options` name.
 
     Args:
-        options: ``name``, and the fields of that choice, as in `agents.config.OpenAIModel` and
-            `agents.config.ReplayModel`.
+        options: ``name``, and the fields of that choice, as in `OpenAIModel` and `ReplayModel` of
+            `agents.config.language_models`.
         store: Where an asked server's replies are kept: a store, or its path, usually ``replies.sqlite`` in the run's
             folder.
         seed: Of the run: another seed draws other replies to the same prompts.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.cli import compose
-from agents.config import TRAIN, TrainConfig
+from agents.config.commands import TRAIN, TrainConfig
 from agents.runs import RunDir, read_progress
 from agents.train import train
 

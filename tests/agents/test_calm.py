@@ -11,7 +11,7 @@ import pytest
 from agents.build import make_reward, resolve
 from agents.calm import prepare, subgoal_part
 from agents.cli import UsageError
-from agents.config import SubgoalJudge
+from agents.config.rewards import SubgoalJudge
 from agents.runs import RunDir, read_progress
 from reward_designers.llm import LLMError
 from tests.agents.runners import configured, numbers, resumed, trained

@@ -12,7 +12,11 @@ import pytest
 import envs
 from agents.cli import UsageError, compose, prepare, quote
 from agents.comparison.options import COMPARE
-from agents.config import ENVS, EVALUATE, PPO, TRAIN, Render, TrainConfig, VLMReward, options
+from agents.config.algorithms import PPO
+from agents.config.commands import EVALUATE, TRAIN, TrainConfig
+from agents.config.options import options
+from agents.config.rewards import VLMReward
+from agents.config.worlds import ENVS, Render
 from agents.help import help_text
 
 

@@ -10,7 +10,7 @@ from agents.build import make_reward, resolve
 from agents.cli import UsageError, compose
 from agents.comparison.options import COMPARE
 from agents.comparison.specs import RewardSpec, make, parse_rewards, reward_of, world_config
-from agents.config import EVALUATE
+from agents.config.commands import EVALUATE
 from agents.evaluate import evaluate
 from agents.runs import RunDir, read_progress
 from agents.train import train

@@ -16,7 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agents.build import make_model, make_reward, make_venv, resolve
 from agents.cli import UsageError, compose
-from agents.config import EVALUATE
+from agents.config.commands import EVALUATE
 from agents.evaluate import evaluate, table
 from agents.evaluation import interval, means, random_state_kept, run_episodes
 from agents.policies import load_policy, save_policy

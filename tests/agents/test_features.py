@@ -12,7 +12,7 @@ pytest.importorskip("minihack", reason="needs the extra 'nethack'")
 
 import envs
 from agents.cli import compose, help_text
-from agents.config import TRAIN
+from agents.config.commands import TRAIN
 from agents.features import NetHackFeatures, scaled
 from agents.train import train
 from envs.nethack.fields import AT

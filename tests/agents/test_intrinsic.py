@@ -9,7 +9,7 @@ import pytest
 
 from agents.build import make_reward, resolve
 from agents.cli import UsageError
-from agents.config import Judge
+from agents.config.rewards import Judge
 from agents.intrinsic import intrinsic_part
 from agents.runs import RunDir, read_progress
 from reward_designers.intrinsic import Label

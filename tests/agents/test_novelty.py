@@ -8,7 +8,7 @@ import pytest
 
 from agents.build import make_reward, resolve
 from agents.cli import UsageError
-from agents.config import Novelty
+from agents.config.rewards import Novelty
 from agents.novelty import looked_at
 from agents.runs import RunDir, read_progress
 from reward_designers.novelty import CountNovelty

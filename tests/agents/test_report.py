@@ -12,7 +12,7 @@ import pytest
 from agents import pages
 from agents.build import resolve
 from agents.cli import compose
-from agents.config import TRAIN
+from agents.config.commands import TRAIN
 from agents.drawing import INK
 from agents.evaluation import Video
 from agents.report import figure, write_report

@@ -11,7 +11,7 @@ import pytest
 
 from agents.build import resolve
 from agents.cli import UsageError, compose
-from agents.config import TRAIN
+from agents.config.commands import TRAIN
 from agents.runs import ProgressFile, RunDir, read_progress, replacing, write_text
 
 STEP = "time/total_timesteps"

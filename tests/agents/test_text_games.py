@@ -15,8 +15,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.build import make_env, make_model, make_venv, resolve
 from agents.cli import UsageError, compose
-from agents.config import EVALUATE, TRAIN
-from agents.config import MaskablePPO as Options
+from agents.config.algorithms import MaskablePPO as Options
+from agents.config.commands import EVALUATE, TRAIN
 from agents.evaluate import evaluate
 from agents.evaluation import means, record, run_episodes
 from agents.pointer import PointerPolicy

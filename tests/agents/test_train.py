@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.build import make_model, resolve, tuned
 from agents.cli import UsageError
-from agents.config import Schedule, Settings
+from agents.config.algorithms import Schedule, Settings
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
 from agents.train import best_score, train

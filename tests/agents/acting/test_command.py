@@ -15,7 +15,7 @@ from agents.acting.command import evaluate
 from agents.acting.games import makers
 from agents.acting.options import ACT
 from agents.cli import UsageError
-from agents.config import EnvConfig
+from agents.config.worlds import EnvConfig
 from tests.agents.acting.player import player
 from tests.reward_designers.llm.chat_server import ChatServer, serving
 

@@ -17,7 +17,7 @@ from agents.comparison import collect as module
 from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
 from agents.comparison.policies import Trained, load
 from agents.comparison.stage import Reads, Stage
-from agents.config import TRAIN
+from agents.config.commands import TRAIN
 from agents.runs import RunDir
 from agents.train import train
 from envs.rendering import frame_of

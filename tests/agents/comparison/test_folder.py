@@ -14,7 +14,7 @@ from agents.cli import UsageError, compose
 from agents.comparison.folder import ComparisonDir, file_name, plain
 from agents.comparison.options import COMPARE, CompareConfig
 from agents.comparison.specs import make, parse_rewards, world_config
-from agents.config import Texture
+from agents.config.worlds import Texture
 
 
 def compare_config(*arguments: str) -> CompareConfig:

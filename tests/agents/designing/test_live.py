@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agents.config import TrainConfig
+from agents.config.commands import TrainConfig
 from agents.designing.display import Display
 from agents.designing.halving import Rung
 from agents.designing.live import LiveDisplay, Running, make_display

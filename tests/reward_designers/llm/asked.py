@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from agents.config import OpenAIModel
+from agents.config.language_models import OpenAIModel
 from reward_designers.llm.questions import AGAIN
 from tests.reward_designers.llm.chat_server import Behavior, ChatServer, Handler, completion
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from agents.config import OpenAIModel, ReplayModel
+from agents.config.language_models import OpenAIModel, ReplayModel
 from reward_designers.llm import OpenAILLM, ReplayLLM, ReplyStore, connect, open_store
 from reward_designers.llm.text import write
 

@@ -75,6 +75,7 @@ class ALFWorldEnv(gym.Env):
         self._commands: list[str] = []
         self._offered: tuple[str, ...] = ()
         self._over = True
+        self._warned = False
         self.state_arrays = {
             "said": lambda: self.state.feedback if self.state else "",
             "last_command": lambda: self._commands[-1] if self._commands else "",
@@ -176,7 +177,8 @@ class ALFWorldEnv(gym.Env):
         self.state = state
         self._over = state.won
         self._offered = state.admissible[: self.max_commands]
-        if len(state.admissible) > self.max_commands:
+        if len(state.admissible) > self.max_commands and not self._warned:
+            self._warned = True
             warnings.warn(
                 f"{self.game.name} has {len(state.admissible)} admissible commands, of which the first "
                 f"{self.max_commands} are offered: make the environment with max_commands={len(state.admissible)}",

@@ -18,11 +18,11 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from envs.alfworld.conditions import share_of_conditions
+from envs.alfworld.conditions import conditions_of
 from envs.alfworld.facts import Facts, Query, Row, changed, collect
 from envs.alfworld.games import Game
 from envs.alfworld.grammar import Context, Grammar, Speaker, parse_grammar
-from envs.alfworld.pddl import EQUAL, Action, Conjunction, Fact, Literal, parse_domain, parse_problem, type_facts
+from envs.alfworld.pddl import Action, Conjunction, Fact, Literal, parse_domain, parse_problem, type_facts
 from reward_designers.base import unknown_name
 
 NOTHING_HAPPENS = "Nothing happens."
@@ -141,11 +141,12 @@ class World:
         self._kinds = problem.objects
         self._names = _names({arg for _, *args in problem.facts for arg in args})
         facts = collect(problem.facts | type_facts(problem.objects, domain))
-        self._check(problem.goal, domain.changing, facts)
         self._changing = domain.changing
         self._goal = [Query(conjunction, (), domain.changing) for conjunction in problem.goal]
         self._goal_reads = _changing_in(problem.goal, domain.changing)
-        self._share = share_of_conditions(game.task_type, problem.goal)
+        self._conditions = conditions_of(game.task_type, problem.goal)
+        if missing := self._conditions.missing(facts):  # TextWorld's loader crashes on most of these
+            raise ValueError(f"its goal can never be reached: the room has {missing}")
         self._speaker = Speaker(grammar, self._names, game.goal)
         self._commands: dict[tuple[Rules, Row], str] = {}
         self._static: list[str] | None = None
@@ -187,7 +188,7 @@ class World:
         if before is not None and _same(self._goal_reads, facts, before._facts):
             won, share = before.won, before.conditions
         else:
-            won, share = any(query.rows(facts) for query in self._goal), self._share(facts)
+            won, share = any(query.rows(facts) for query in self._goal), self._conditions.share(facts)
         return State(feedback, tuple(sorted(choices)), won, share, choices, tuple(found), facts, self)
 
     def _command(self, rules: Rules, row: Row, facts: Facts) -> str:
@@ -195,15 +196,6 @@ class World:
             bound = dict(zip(rules.names, row, strict=True))
             self._commands[rules, row] = self._speaker.say(rules.template, Context(facts, bound))
         return self._commands[rules, row]
-
-    def _check(self, goal: tuple[Conjunction, ...], changing: frozenset[str], facts: Facts) -> None:
-        """TextWorld's loader crashes on rooms that lack what the goal is about."""
-        for conjunction in goal:
-            lasting = [literal for literal in conjunction if literal.name not in changing and literal.name != EQUAL]
-            if Query(lasting, (), changing).rows(facts):
-                return
-        wanted = " ".join(f"({' '.join((name, *args))})" for name, args, _ in lasting if name[0] != ":")
-        raise ValueError(f"its goal can never be reached: there is nothing in the room with {wanted}")
 
 
 @lru_cache(16)

@@ -139,7 +139,7 @@ def play(makers: Sequence[Maker], llm: LLM, planner: Planner | None, max_steps: 
 
 def _begin(make: Maker) -> Play:
     game = make()
-    return Play(make, game, game.reset())
+    return Play(game, game.reset())
 
 
 def _planner(config: ActConfig, llm: LLM, folder: Path) -> Planner:

@@ -11,6 +11,7 @@ only one command is proposed, nothing is looked up.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from agents.acting.react import Proposal, Turn
 from agents.prediction.data import Step, Trajectory
 from agents.prediction.sources import Source
-from envs.text.game import Maker, TextGame, TextState, replayed
+from envs.text.game import TextGame, TextState
 from reward_designers.llm import LLM, Prompt
 
 PREDICT = """\
@@ -32,14 +33,12 @@ class Play:
     """A game in progress.
 
     Attributes:
-        make: Makes the game anew.
         game: The game.
         start: How it began.
         turns: What happened since.
         done: The commands that were given to the game, and what it was after each.
     """
 
-    make: Maker
     game: TextGame
     start: TextState
     turns: list[Turn] = field(default_factory=list)
@@ -77,9 +76,9 @@ class Planner:
         ahead = self._ahead([(plays[place], command) for place, command in wanted])
         values: list[dict[str, float]] = [{} for _ in plays]
         if wanted:
-            predicted = self.source.predict(self.domain, ahead)
-            for (place, command), rewards in zip(wanted, predicted, strict=True):
-                values[place][command or ""] = float(rewards[-1])
+            for (place, command), value in zip(wanted, self.source.value(self.domain, ahead), strict=True):
+                if math.isfinite(value):
+                    values[place][command or ""] = value
         return [(best(some, known), known) for some, known in zip(proposals, values, strict=True)]
 
     def _ahead(self, wanted: Sequence[tuple[Play, str]]) -> list[Trajectory]:
@@ -95,18 +94,18 @@ class Planner:
 
 
 def best(proposals: Sequence[Proposal], values: dict[str, float]) -> Proposal:
-    """The proposal of the highest value; of equals the most frequent, then the first."""
+    """The proposal of the highest value, those without one last; of equals the most frequent, then the first."""
     valid = [proposal for proposal in proposals if proposal.command is not None]
     if not valid:
         return proposals[0]
     votes = Counter(proposal.command for proposal in valid)
-    return max(valid, key=lambda p: (values.get(p.command or "", 0.0), votes[p.command]))  # the first of equals
+    return max(valid, key=lambda p: (values.get(p.command or "", -math.inf), votes[p.command]))  # the first of equals
 
 
 def _copied(play: Play, command: str) -> Step:
-    game, state = replayed(play.make, [done for done, _ in play.done])
+    game = play.game.copy()
     try:
-        return _step(command, game.step(command) if not state.over else state)
+        return _step(command, game.step(command))
     finally:
         game.close()
 

@@ -61,6 +61,10 @@ class Source(ABC):
             RewardError: It failed.
         """
 
+    def value(self, domain: str, trajectories: Sequence[Trajectory]) -> list[float]:
+        """The reward of the last step of each trajectory, NaN where a model gave no answer; errors as of `predict`."""
+        return [float(rewards[-1]) for rewards in self.predict(domain, trajectories)]
+
 
 class Baseline(Source):
     """A source that does not look at what happens.
@@ -211,6 +215,12 @@ class Judge(Source):
     def note(self) -> str:
         """See `Source.note`."""
         return _invalid(self._questions)
+
+    def value(self, domain: str, trajectories: Sequence[Trajectory]) -> list[float]:
+        """See `Source.value`; only the last step is asked about."""
+        prompts = [self._form.prompt(t.goal, [(s.action, s.observation) for s in t.steps]) for t in trajectories]
+        answers = self._questions.ask(prompts, lambda said, _: self._form.read(said))
+        return [float("nan") if answer is None else answer for answer in answers]
 
     def predict(self, domain: str, trajectories: Sequence[Trajectory]) -> list[np.ndarray]:
         """See `Source.predict`."""

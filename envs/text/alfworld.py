@@ -62,6 +62,12 @@ class Household:
             return self._plan[0]
         return None
 
+    def copy(self) -> Household:
+        """See `envs.text.game.TextGame`."""
+        other = Household(self._game)
+        other._simulator.state, other._state, other._plan = self._simulator.state, self._state, list(self._plan)
+        return other
+
     def close(self) -> None:
         """See `envs.text.game.TextGame`; nothing is held."""
 

@@ -9,6 +9,7 @@ PlanBench's (arXiv 2206.10498) roughly: pick up, put down, stack, unstack.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections import deque
 from collections.abc import Iterator
@@ -73,6 +74,12 @@ class Blocks:
         if not self._plan:
             self._plan = self._search()
         return self._plan[0] if self._plan else None
+
+    def copy(self) -> Blocks:
+        """See `envs.text.game.TextGame`."""
+        other = copy.copy(self)
+        other._plan = list(self._plan)
+        return other
 
     def close(self) -> None:
         """See `envs.text.game.TextGame`; nothing is held."""

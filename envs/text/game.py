@@ -1,12 +1,11 @@
 """What all games in words have in common: a goal, an observation and commands, an expert, and a way back to a state.
 
-A game is deterministic: the same commands from its start lead to the same texts. So the state that a list of commands
-leads to can be had again (`replayed`), which is how a simulator looks ahead.
+A game is deterministic: the same commands from its start lead to the same texts. A copy of it looks ahead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,21 +55,15 @@ class TextGame(Protocol):
     def expert(self) -> str | None:
         """The next command on a way to the goal from here; None if the expert knows none."""
 
+    def copy(self) -> TextGame:
+        """Another game in the same state, which goes its own way from there; close it after use."""
+
     def close(self) -> None:
         """Let go of what the game holds."""
 
 
 Maker = Callable[[], TextGame]
 """Makes a game anew, each time the same."""
-
-
-def replayed(make: Maker, commands: Iterable[str]) -> tuple[TextGame, TextState]:
-    """A copy of a game at the state that ``commands`` lead to; close it after use."""
-    game = make()
-    state = game.reset()
-    for command in commands:
-        state = game.step(command)
-    return game, state
 
 
 def refuse_if_over(state: TextState, command: str) -> None:

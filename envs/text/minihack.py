@@ -53,7 +53,7 @@ class Level:
         if task is None:
             raise ValueError(f"{level} is no level of MiniHack: expected one such as {', '.join(LEVELS)}")
         self.name, self.goal = f"{level}-{seed}", task.text
-        self._seed, self._keyed = seed, "KeyRoom" in level
+        self._level, self._seed, self._keyed = level, seed, "KeyRoom" in level
         self._env: Any = NetHackGame(task.env_id.partition("/")[2], observation_keys=("glyphs", "chars"))
         unknown = [a.name for a in self._env.game.actions if a.name not in _ACTIONS]
         if unknown:
@@ -68,12 +68,14 @@ class Level:
         observed, _ = self._env.reset(seed=self._seed)
         self._under: dict[_Square, int] = {}
         self._visited: set[_Square] = set()
+        self._given: list[str] = []
         self._state = self._look(observed, over=False, won=False, first=True)
         return self._state
 
     def step(self, command: str) -> TextState:
         """See `envs.text.game.TextGame`."""
         refuse_if_over(self._state, command)
+        self._given.append(command)
         if command not in self._commands:
             text = f"Nothing happens. {self._scene}"
             was = self._state
@@ -103,6 +105,14 @@ class Level:
                 return _COMMAND[way]
         way = self._way(self._borders_on_the_unseen)
         return None if way is None else _COMMAND[way]
+
+    def copy(self) -> Level:
+        """See `envs.text.game.TextGame`; NetHack cannot be copied, so the commands are given again."""
+        other = Level(self._level, self._seed)
+        other.reset()
+        for command in self._given:
+            other.step(command)
+        return other
 
     def close(self) -> None:
         """End the game."""

@@ -10,9 +10,11 @@ package, built for Linux on x86-64.
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +56,7 @@ class Quest:
             feedback=True, admissible_commands=True, policy_commands=True, facts=True, win_facts=True, won=True,
             lost=True, objective=True,
         )  # fmt: skip
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*is not fully supported")  # of jericho, which only runs it
+        with _quiet():
             self._env = textworld.start(str(path), request_infos=wanted)
         self._now: Any = self._env.reset()
         wanted_text = " ".join(self._now["objective"].split()).rpartition("! ")[2]  # greetings end with "! "
@@ -78,6 +79,13 @@ class Quest:
         """The first command of TextWorld's own plan, which it mends after each command."""
         return next(iter(self._now["policy_commands"] or ()), None)
 
+    def copy(self) -> Quest:
+        """See `envs.text.game.TextGame`."""
+        other = copy.copy(self)
+        with _quiet():
+            other._env = self._env.copy()
+        return other
+
     def close(self) -> None:
         """Stop the interpreter."""
         self._env.close()
@@ -91,6 +99,14 @@ class Quest:
         admissible = () if over else tuple(sorted(now["admissible_commands"]))
         feedback = _tidied(now["feedback"], first)
         return TextState(feedback, admissible, facts, 1.0 if won else share, won, over)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning of jericho, which only runs the game, that it knows no scores of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is not fully supported")
+        yield
 
 
 def _tidied(text: str, first: bool) -> str:

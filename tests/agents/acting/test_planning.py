@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,15 +49,16 @@ def test_ties_are_broken_by_votes_then_by_order() -> None:
     assert best(some, {"a": 0.2, "b": 0.9, "c": 0.2}).command == "b"
     assert best(some, {"a": 0.9, "b": 0.9, "c": 0.9}).command == "c"
     assert best(some[:3], {"a": 0.9, "b": 0.9}).command == "a"
+    assert best(some, {"a": -3.0}).command == "a"  # the judge did not answer about the others
+    assert best(some, {}).command == "c"
     assert best(some[:1], {}).command is None
     assert best(some[:2], {}).command == "a"
 
 
 @pytest.fixture
 def play() -> Play:
-    make = functools.partial(Blocks, 3, 4)
-    game = make()
-    play = Play(make, game, game.reset())
+    game = Blocks(3, 4)
+    play = Play(game, game.reset())
     first = play.state.admissible[0]
     play.done.append((first, game.step(first)))
     return play

@@ -25,6 +25,11 @@ LABELS = 50_000
 """Labels or preferences that a network goes on learning from: the latest ones."""
 
 
+FORETOLD, SPLIT = 512, 40
+"""Labels that a classifier's temperature is fitted to, the latest; how many first ones it takes to hold some back."""
+TEMPERATURES = np.geomspace(0.5, 20, 75)
+
+
 class CaptionModel(ABC):
     """Captions to numbers that are at least 0: how much each helps with the goal.
 
@@ -111,20 +116,26 @@ class Retrieval(CaptionModel):
 class Classification(CaptionModel):
     """A network that says how likely an annotator finds a caption helpful; it pays 1 above a threshold.
 
+    Networks that learned few labels by heart are too sure of themselves, so logits are divided by a temperature (Guo et
+    al. 2017, arXiv 1706.04599), at which what was said about labels before they were learned is likeliest.
+
     Attributes:
         threshold: On the probability.
         steps: Gradient steps each time something has arrived.
         seed: Of the network.
+        temperature: By which logits are divided.
     """
 
     threshold: float = 0.5
     steps: int = 100
     seed: int = 0
     labels: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    temperature: float = field(default=1.0, init=False)
     network: CaptionNetwork = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.network = _network(self.seed)
+        self._foretold = np.zeros((0, 2))  # logits of labels before they were learned, and the labels
 
     def __call__(self, captions: Sequence[str]) -> np.ndarray:
         """1 where `probability` is above the threshold; 0 everywhere before anything was learned."""
@@ -134,7 +145,7 @@ class Classification(CaptionModel):
 
     def probability(self, captions: Sequence[str]) -> np.ndarray:
         """That an annotator finds them helpful, ``(n,)``."""
-        return _sigmoid(self.network.predict(captions))
+        return _sigmoid(self.network.predict(captions) / self.temperature)
 
     def uncertainty(self, captions: Sequence[str]) -> np.ndarray:
         """4 p (1 - p), the variance of a label over its largest value."""
@@ -145,35 +156,48 @@ class Classification(CaptionModel):
         self, labels: Sequence[Label], preferences: Sequence[Preference], seen: Mapping[str, int]
     ) -> dict[str, float]:
         """Minimize the cross-entropy of all labels, which may be anything in [0, 1]."""
-        import torch
-        from torch.nn.functional import binary_cross_entropy_with_logits
-
         new = _news(labels, self.labels)
         if not new:
             return {"labels": float(len(self.labels))}
-        before = self.probability(list(new)) if self.version else None
+        before = None
+        if self.version:
+            before, said = self.network.predict(list(new)), np.array(list(new.values()))
+        elif len(new) >= SPLIT:  # the first ones: another network learns four fifths of them, and foretells the rest
+            rest = dict(list(new.items())[len(new) * 4 // 5 :])
+            other = _network(self.seed)
+            self._fit(other, {caption: label for caption, label in new.items() if caption not in rest})
+            before, said = other.predict(list(rest)), np.array(list(rest.values()))
         self.labels = _latest({**self.labels, **new})
         self.version += 1
-        captions, targets = list(self.labels), torch.tensor(list(self.labels.values()), dtype=torch.float32)
+        metrics = {"loss": self._fit(self.network, self.labels)}
+        if before is not None:  # on labels that it had not seen: an honest figure
+            metrics["accuracy_before_learning"] = float(((before > 0) == (said > 0.5)).mean())
+            self._foretold = np.concatenate([self._foretold, np.column_stack([before, said])])[-FORETOLD:]
+            self.temperature = _likeliest_temperature(*self._foretold.T)
+        return {**metrics, "labels": float(len(self.labels)), "temperature": self.temperature}
+
+    def _fit(self, network: CaptionNetwork, labels: Mapping[str, float]) -> float:
+        import torch
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        captions, targets = list(labels), torch.tensor(list(labels.values()), dtype=torch.float32)
 
         def loss(rows: np.ndarray) -> torch.Tensor:
-            logits = self.network([captions[row] for row in rows])
+            logits = network([captions[row] for row in rows])
             return binary_cross_entropy_with_logits(logits, targets[torch.from_numpy(rows)])
 
-        metrics = {"loss": self.network.fit(len(captions), loss, seed=(self.seed, self.version), steps=self.steps)}
-        if before is not None:  # on labels that it had not seen: an honest figure
-            agreed = (before > 0.5) == (np.array(list(new.values())) > 0.5)
-            metrics["accuracy_before_learning"] = float(agreed.mean())
-        return {**metrics, "labels": float(len(self.labels))}
+        return network.fit(len(captions), loss, seed=(self.seed, self.version), steps=self.steps)
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """See `CaptionModel.state_dict`."""
         own = {"version": np.array(self.version), "labels": np.array(json.dumps(self.labels))}
+        own |= {"temperature": np.array(self.temperature), "foretold": self._foretold}
         return own | {f"network/{name}": array for name, array in self.network.arrays().items()}
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """See `CaptionModel.load_state_dict`."""
         self.version, self.labels = int(state["version"]), json.loads(str(state["labels"]))
+        self.temperature, self._foretold = float(state["temperature"]), np.array(state["foretold"])
         self.network.load_arrays(below("network/", state))
 
 
@@ -316,6 +340,14 @@ def _news(labels: Sequence[Label], known: Mapping[str, float]) -> dict[str, floa
 
 def _latest(known: dict[Any, float]) -> dict[Any, float]:
     return known if len(known) <= LABELS else dict(list(known.items())[-LABELS:])
+
+
+def _likeliest_temperature(logits: np.ndarray, said: np.ndarray) -> float:
+    """The temperature at which labels ``(n,)`` have the least cross-entropy; 1 where there are too few of them."""
+    if len(logits) < SPLIT // 5:
+        return 1.0
+    scaled = logits / TEMPERATURES[:, None]
+    return float(TEMPERATURES[(np.logaddexp(0, scaled) - said * scaled).mean(1).argmin()])
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

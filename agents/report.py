@@ -78,8 +78,10 @@ def figure(series: Series, unit: str = "") -> str:
         axes.set_ylabel(unit)
         if unit == SHARE:
             axes.set_ylim(-0.03, 1.03)
-        if len(series) > 1:
-            axes.legend(frameon=False, fontsize=10, ncols=2 if len(series) > 4 else 1)
+        if len(series) > 4:
+            canvas.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=2)
+        elif len(series) > 1:
+            axes.legend(frameon=False, fontsize=10)
         buffer = io.StringIO()
         canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
@@ -103,13 +105,18 @@ def _figures(rows: Sequence[Mapping[str, float]], adds_up: bool) -> list[tuple[s
         ("Speed", "steps per second", {"training": "time/fps"}),
     ]
     kinds = sorted({name for row in rows for name in row if name.startswith("eval/success/")})
-    wanted.insert(2, ("Success by task", SHARE, {name.removeprefix("eval/success/"): name for name in kinds}))
+    wanted.insert(2, ("Success by task, evaluated", SHARE, {_in_words(name): name for name in kinds}))
     figures = []
     for title, unit, names in wanted:
         series = {label: curve for label, name in names.items() if (curve := _curve(rows, name))[0]}
         if series and not (title == "Reward by component" and len(series) == 1):
             figures.append((title, unit, series))
     return figures
+
+
+def _in_words(column: str) -> str:
+    """``eval/success/pick_heat_then_place_in_recep`` as a label."""
+    return column.rpartition("/")[2].replace("_then_place_in_recep", "_and_place").replace("_", " ")
 
 
 def _curve(rows: Sequence[Mapping[str, float]], name: str) -> tuple[list[float], list[float]]:

@@ -25,6 +25,7 @@ from agents.cli import UsageError
 from agents.config.language_models import NoModel
 from agents.prediction.sources import make_source
 from agents.runs import git_revision, locked, make_writable, reason, unused, versions, write_text
+from agents.spending import spending
 from envs.text.game import Maker
 from reward_designers.base import RewardError, unknown_name
 from reward_designers.llm import LLM, LLMError, connect
@@ -74,15 +75,16 @@ def evaluate(config: ActConfig, given: frozenset[str] = frozenset()) -> dict[str
             with connect(asdict(config.llm), folder / "replies.sqlite", seed=config.seed) as llm:
                 planner = None if config.judge is None else _planner(config, llm, folder)
                 plays = play(games, llm, planner, config.max_steps, config.proposals)
+                cost = spending(llm)
         except (LLMError, RewardError, ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:
             kept = f"\nthe replies so far are kept: output={folder} goes on from there"
             raise UsageError(reason(error, folder) + (kept if (folder / "replies.sqlite").exists() else "")) from error
-        result = _result(config, plays)
+        result = _result(config, plays, cost)
         _write(folder, result)
     from agents.evaluate import table
 
     print(table(result["metrics"], config.episodes))
-    print(f"written to {folder}", file=sys.stderr)
+    print(f"{cost}{'; ' if cost else ''}written to {folder}", file=sys.stderr)
     return result
 
 
@@ -154,7 +156,7 @@ def _planner(config: ActConfig, llm: LLM, folder: Path) -> Planner:
     return Planner(source, (config.env.name or "").lower(), looks)
 
 
-def _result(config: ActConfig, plays: Sequence[Play]) -> dict[str, Any]:
+def _result(config: ActConfig, plays: Sequence[Play], cost: str) -> dict[str, Any]:
     from agents.evaluate import summarize
 
     rows = [
@@ -172,6 +174,7 @@ def _result(config: ActConfig, plays: Sequence[Play]) -> dict[str, Any]:
         "judge": config.judge,
         "lookahead": config.lookahead.name if config.judge else None,
         "model": getattr(config.llm, "model", None),
+        "cost": cost,
         "episodes": config.episodes,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "command": shlex.join(["python", *sys.orig_argv[1:]]),

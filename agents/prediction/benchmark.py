@@ -31,6 +31,7 @@ from agents.prediction.options import BENCHMARKS, PREDICTION, PredictionConfig
 from agents.prediction.scoring import Rows, overall, score_tasks, summarize
 from agents.prediction.sources import BY_LLM, OFFLINE, NotForThis, Source, make_source, needs_llm
 from agents.runs import git_revision, locked, make_writable, reason, replacing, unused, versions, write_text
+from agents.spending import spending
 from envs.text.worlds import WORLDS
 from reward_designers.base import RewardError, unknown_name
 from reward_designers.llm import LLM, LLMError, connect
@@ -75,12 +76,12 @@ def compare(config: PredictionConfig, given: frozenset[str] = frozenset()) -> di
             with _model(config, folder) as llm:
                 sources = {name: make_source(text, config.seed, llm) for name, text in named.items()}
                 tasks, incomplete = _tasks(config, folder)
-                report = _report(config, named, sources, tasks, incomplete, folder)
+                report = _report(config, named, sources, tasks, incomplete, folder) | {"cost": spending(llm)}
             _write(folder, report)
         except (DataError, RewardError, LLMError, OSError) as error:
             raise UsageError(reason(error, folder)) from error
     print(summary(report))
-    print(f"written to {folder}", file=sys.stderr)
+    print(f"{report['cost']}{'; ' if report['cost'] else ''}written to {folder}", file=sys.stderr)
     if failed := [f"{r['name']} in {domain}: {why}" for r in report["rewards"] for domain, why in r["failed"].items()]:
         cli.fail("\n".join(["not all rewards could be compared:", *failed]), code=1)
     return report

@@ -73,6 +73,8 @@ def test_who_knows_the_way_wins(
     out = tmp_path / "out"
     result = run(*SMALL, "agent=react", *asks(server), f"output={out}")
     assert [row["success"] for row in result["rows"]] == [1.0] * 3
+    calls = len(server.bodies)
+    assert result["cost"] == f"{calls} calls, {15 * calls} tokens"  # the server counts 15 for each
     assert sum(row["steps"] for row in result["rows"]) == len(server.bodies) == len(known) - 3
     assert json.loads((out / "evaluation.json").read_text())["rows"] == result["rows"]
     page = (out / "report.html").read_text()

@@ -17,6 +17,8 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 import envs
 from agents.runs import RunDir, write_text
 from benchmarks._arms import Arm, Curves, draw, mean_and_interval, median_of, reached, read
@@ -150,7 +152,7 @@ def table(found: Mapping[str, tuple[Cell, Mapping[str, Curves]]]) -> str:
             lines.append(
                 f"| {title} | {ARMS[name].label} | {mean_and_interval(curves.last(curves.truth))} "
                 f"| {median_of(reached(curves, cell.steps))} | {judged} | {alarms} | {len(curves.seeds)} "
-                f"| {median_of(curves.steps)} | {sum(curves.seconds) / len(curves.seeds):,.0f} |"
+                f"| {median_of(curves.steps)} | {np.median(curves.seconds):,.0f} |"
             )
     return "\n".join(lines) + "\n"
 

@@ -22,6 +22,7 @@ from envs.alfworld.expert import Expert
 from envs.alfworld.games import SPLITS, TASK_TYPES, Game, load_games
 from envs.alfworld.planner import plan
 from envs.alfworld.simulator import Simulator, State
+from envs.alfworld.stock import AlfworldExpert
 from reward_designers.base import unknown_name
 
 STEPS = 50
@@ -70,9 +71,10 @@ def demonstrations(
     Args:
         games: Which.
         player: ``planner`` knows all facts and goes the shortest way; ``expert`` knows the texts alone and has to
-            search (`Expert`); ``random`` draws from the admissible commands.
+            search (`Expert`); ``random`` draws from the admissible commands; ``alfworld`` is the expert of the package
+            alfworld, which is told the facts, to compare with (needs the extra alfworld).
         steps: When to give up.
-        seed: For ``random``; a game is played the same way whatever games come before it.
+        seed: For ``random`` and ``alfworld``; a game is played the same way whatever games come before it.
 
     Raises:
         ValueError: The player is unknown, or a game cannot be played.
@@ -105,10 +107,15 @@ def _random(game: Game, seed: int) -> Callable[[State], str]:
     return lambda state: rng.choice(state.admissible)
 
 
+def _alfworld(game: Game, seed: int) -> Callable[[State], str]:
+    return AlfworldExpert(game, seed).act
+
+
 PLAYERS: dict[str, Callable[[Game, int], Callable[[State], str]]] = {
     "planner": _planner,
     "expert": _expert,
     "random": _random,
+    "alfworld": _alfworld,
 }
 """By name: what makes a function from states to commands for a game and a seed."""
 
@@ -132,12 +139,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("games", nargs="?", type=Path, help="a folder, game or archive; default: the embedded games")
     parser.add_argument("--player", default="expert", help=f"{', '.join(PLAYERS)} [expert]")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"when to give up [{STEPS}]")
-    parser.add_argument("--seed", type=int, default=0, help="of the random player [0]")
+    parser.add_argument("--seed", type=int, default=0, help="of players that draw [0]")
     args = parser.parse_args(argv)
     try:
         games = load_games(args.games)
         print(table(list(demonstrations(games, args.player, steps=args.steps, seed=args.seed))))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         raise SystemExit(f"error: {error}") from None
 
 

@@ -193,27 +193,7 @@ def write_folders(folder: Path, games: Iterable[Game]) -> None:
         place = folder / game.split / task / trial
         place.mkdir(parents=True, exist_ok=True)
         place.joinpath(GAME_FILE).write_text(stock.game_file(game))
-        place.joinpath("traj_data.json").write_text(json.dumps(_trajectory(game), indent=1))
-
-
-def _trajectory(game: Game) -> dict[str, object]:
-    """What alfworld reads of ALFRED's own records: the type of task, and what its hand-coded expert is told."""
-    task, _, trial = game.name.partition("/")
-    _, thing, _, place, room = task.rsplit("-", 4)
-    light = game.task_type == "look_at_obj_in_light"
-    return {
-        "task_id": trial,
-        "task_type": game.task_type,
-        "pddl_params": {
-            "mrecep_target": "",
-            "object_sliced": False,
-            "object_target": thing,
-            "parent_target": "" if light else place,
-            "toggle_target": place if light else "",
-        },
-        "scene": {"floor_plan": f"FloorPlan{room}", "scene_num": int(room)},
-        "turk_annotations": {"anns": [{"task_desc": game.goal}]},
-    }
+        place.joinpath("traj_data.json").write_text(json.dumps(stock.trajectory(game), indent=1))
 
 
 def summary(games: Sequence[Game]) -> str:

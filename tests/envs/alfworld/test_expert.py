@@ -164,4 +164,4 @@ def test_the_command(capsys: pytest.CaptureFixture[str], genuine: Path) -> None:
     assert "pick_two_obj_and_place" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"error: unknown player 'experts'\. Did you mean 'expert'"):
         main([str(genuine), "--player", "experts"])
-    assert set(PLAYERS) == {"planner", "expert", "random"}
+    assert set(PLAYERS) == {"planner", "expert", "random", "alfworld"}

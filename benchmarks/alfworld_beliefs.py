@@ -3,24 +3,32 @@
     python -m benchmarks.alfworld_beliefs                                  # all embedded games; some minutes
     python -m benchmarks.alfworld_beliefs games=json_2.1.1 steps=200       # games of one's own, longer random walks
 
-Each game is played twice: a random walk and then steps towards the goal (with the facts for a compass) until it is won;
-and its walkthrough, if it has one, with idle commands strewn in. After every step the belief is compared with the
-facts, and the scores of both against the goal with whether the game is won.
+Each game is played in both generations of wording: a random walk, and then, from its start, its walkthrough with idle
+commands strewn in; or, if it has none, on towards the goal with the facts for a compass. After every step the belief is
+compared with the facts, and the scores of both against the goal with whether the game is won.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from envs.alfworld.games import Game, load_games
 from envs.alfworld.simulator import Simulator, State
 from reward_designers.factored import AlfworldFacts, AlfworldGoals, AlfworldRules, Episode
 from reward_designers.factored.alfworld import contradictions
 
+WORDINGS = (
+    ("You arrive at {lend.name}.", "You arrive at {r.name}."),
+    ("put {o} in/on {r}", "move {o} to {r}"),
+    ("You put the {o.name} in/on the {r.name}.", "You move the {o.name} to the {r.name}."),
+)
+"""Where alfworld's grammar of 0.2 and that of 0.4 differ."""
 IDLE = ("look", "inventory", "examine")
 PATIENCE = 400
 """Steps towards the goal before a game is given up."""
@@ -91,14 +99,14 @@ def _at(episode: Episode, state: object) -> Episode:
     return other
 
 
-def audit(game: Game, steps: int, rng: random.Random) -> Audit:
+def audit(game: Game, steps: int, rng: random.Random, patience: int = PATIENCE) -> Audit:
     """Play a game in both ways."""
     check = Audit(game)
     state = check.begin()
     for _ in range(steps):
         if not state.won:
             state = check.step(rng.choice(state.admissible))
-    for _ in range(PATIENCE):
+    for _ in range(0 if game.walkthrough else patience):
         if state.won:
             break
         values = check.compass(state)
@@ -116,10 +124,23 @@ def audit(game: Game, steps: int, rng: random.Random) -> Audit:
     return check
 
 
+def reworded(game: Game) -> Game:
+    """The same game in the words of the other generation."""
+    old = WORDINGS[0][0] in game.grammar
+    grammar, commands = game.grammar, list(game.walkthrough)
+    for before, after in WORDINGS[:1] + WORDINGS[2:]:
+        grammar = grammar.replace(*((before, after) if old else (after, before)))
+    grammar = grammar.replace(*(f'"{words}"' for words in (WORDINGS[1] if old else WORDINGS[1][::-1])))
+    pattern, words = (r"put (.+) in/on (.+)", r"move \1 to \2") if old else (r"move (.+) to (.+)", r"put \1 in/on \2")
+    commands = [re.sub(f"^{pattern}$", words, command) for command in commands]
+    return replace(game, grammar=grammar, walkthrough=tuple(commands))
+
+
 def audits(games: list[Game], steps: int) -> Iterator[Audit]:
-    """One game after the other, the same way each time."""
+    """One game after the other in both wordings, the same way each time."""
     for number, game in enumerate(games):
-        yield audit(game, steps, random.Random(number))
+        for version in (game, reworded(game)):
+            yield audit(version, steps, random.Random(number))
 
 
 def main(arguments: list[str]) -> None:
@@ -128,15 +149,16 @@ def main(arguments: list[str]) -> None:
     games = load_games(options.get("games"))
     total, seconds, by_type = Counter[str](), 0.0, dict[str, Counter[str]]()
     for check in audits(games, int(options.get("steps", 40))):
-        total += check.counts
         seconds += check.seconds
-        by_type.setdefault(check.game.task_type, Counter()).update({**check.counts, "games": 1})
+        check.counts["games"] = 1
+        total.update(check.counts)
+        by_type.setdefault(check.game.task_type, Counter()).update(check.counts)
         for line in check.found:
             print(line, flush=True)
     columns = ("games", "steps", "attributes", "contradictions", "won", "facts disagree", "rules disagree")
     print("| task | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
-    for name, counts in [*sorted(by_type.items()), ("all", total + Counter(games=len(games)))]:
+    for name, counts in [*sorted(by_type.items()), ("all", total)]:
         print(f"| {name} | " + " | ".join(f"{counts[column]:,}" for column in columns) + " |")
     print(f"{1e6 * seconds / max(total['steps'], 1):.0f} CPU-us a step for rules and score")
 

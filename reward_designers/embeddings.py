@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,9 +123,10 @@ def _load(encoder: str) -> Any:
         model = str(Path(package.__file__).parent / "model")
     library = _package("sentence_transformers", "sentence-transformers")
     try:
-        return library.SentenceTransformer(model, device="cpu").encode
+        transformer = library.SentenceTransformer(model, device="cpu")
     except (OSError, ValueError) as error:
         raise EmbeddingError(f"the sentence transformer {model!r} cannot be loaded: {error}") from error
+    return partial(transformer.encode, show_progress_bar=False)
 
 
 def _package(module: str, install: str) -> Any:

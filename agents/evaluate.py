@@ -135,13 +135,17 @@ def _reward(trained: TrainConfig, name: str | None) -> Any:
     choices = TRAIN.groups["reward"]
     if name in ("env", "zero", "vlm"):
         return with_prompts(choices[name], find_task(trained.env.id or trained.env.name or "", trained.task))
+    if name == "factored":
+        return choices[name]
     if name.startswith("code:"):
         return CodeReward(path=str(Path(name.removeprefix("code:")).resolve()))
     if ":" in name:
         place, _, function = name.rpartition(":")
         absolute = f"{Path(place).resolve()}:{function}" if place.endswith(".py") else name
         return CustomReward(path=absolute)
-    raise UsageError(unknown_name("reward", name, ["env", "vlm", "zero", "file.py:function", "code:program.py"]))
+    raise UsageError(
+        unknown_name("reward", name, ["env", "factored", "vlm", "zero", "file.py:function", "code:program.py"])
+    )
 
 
 def _folder(run: RunDir, config: EvaluateConfig) -> Path:

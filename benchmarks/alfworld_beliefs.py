@@ -3,9 +3,9 @@
     python -m benchmarks.alfworld_beliefs                                  # all embedded games; some minutes
     python -m benchmarks.alfworld_beliefs games=json_2.1.1 steps=200       # games of one's own, longer random walks
 
-Each game is played in both generations of wording: a random walk, and then, from its start, its walkthrough with idle
-commands strewn in; or, if it has none, on towards the goal with the facts for a compass. After every step the belief is
-compared with the facts, and the scores of both against the goal with whether the game is won.
+Each game is played in both generations of wording, twice: a random walk and then the shortest way to the goal, if there
+still is one, with idle commands strewn in; and that way from the start. After every step the belief is compared with
+the facts, and the scores of both against the goal with whether the game is won.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from envs.alfworld.games import Game, load_games
+from envs.alfworld.planner import plan
 from envs.alfworld.simulator import Simulator, State
 from reward_designers.factored import AlfworldFacts, AlfworldGoals, AlfworldRules, Episode
 from reward_designers.factored.alfworld import contradictions
@@ -30,8 +31,6 @@ WORDINGS = (
 )
 """Where alfworld's grammar of 0.2 and that of 0.4 differ."""
 IDLE = ("look", "inventory", "examine")
-PATIENCE = 400
-"""Steps towards the goal before a game is given up."""
 
 
 class Audit:
@@ -79,61 +78,37 @@ class Audit:
         self.found += [f"{self.game.name}: {command} | {state.feedback} | {what}" for what in wrong]
         return state
 
-    def compass(self, state: State) -> dict[str, float]:
-        """For each command, how much of the goal would hold after it."""
-        values = {}
-        for command in state.admissible:
-            if not command.startswith((*IDLE, "help")):
-                self.simulator.state = state
-                after = self.simulator.step(command)
-                (believed,) = self.facts.extractor.begin([{"facts": "\n".join(after.facts)}])
-                values[command] = Episode.score(_at(self.facts, believed))
-        self.simulator.state = state
-        return values
 
-
-def _at(episode: Episode, state: object) -> Episode:
-    """An episode with the same goal, elsewhere."""
-    other = Episode(episode.extractor, episode.goals)
-    other.state, other.goal = state, episode.goal  # type: ignore[assignment]
-    return other
-
-
-def audit(game: Game, steps: int, rng: random.Random, patience: int = PATIENCE) -> Audit:
-    """Play a game in both ways."""
+def audit(game: Game, steps: int, rng: random.Random) -> Audit:
+    """Play a game twice, with and without a random walk at first."""
     check = Audit(game)
-    state = check.begin()
-    for _ in range(steps):
-        if not state.won:
-            state = check.step(rng.choice(state.admissible))
-    for _ in range(0 if game.walkthrough else patience):
-        if state.won:
-            break
-        values = check.compass(state)
-        now = check.facts.score()
-        better = [command for command, value in values.items() if value > now]
-        same = [command for command, value in values.items() if value == now]
-        state = check.step(rng.choice(better if better else same if same and rng.random() < 0.8 else list(values)))
-    if game.walkthrough:
+    for walk in (steps, 0):
         state = check.begin()
-        for command in game.walkthrough:
+        for _ in range(walk):
+            if not state.won:
+                state = check.step(rng.choice(state.admissible))
+        try:
+            way = plan(game, state)
+        except ValueError:  # no receptacle takes what the walk has picked up
+            way = ()
+        for command in way:
             while rng.random() < 0.3:
                 state = check.step(rng.choice([idle for idle in state.admissible if idle.startswith(IDLE)]))
             state = check.step(command)
-        check.counts["walkthroughs that win"] += state.won
+        check.counts["unfinished"] += not state.won
     return check
 
 
 def reworded(game: Game) -> Game:
     """The same game in the words of the other generation."""
     old = WORDINGS[0][0] in game.grammar
-    grammar, commands = game.grammar, list(game.walkthrough)
+    grammar, commands = game.grammar, game.walkthrough
     for before, after in WORDINGS[:1] + WORDINGS[2:]:
         grammar = grammar.replace(*((before, after) if old else (after, before)))
     grammar = grammar.replace(*(f'"{words}"' for words in (WORDINGS[1] if old else WORDINGS[1][::-1])))
     pattern, words = (r"put (.+) in/on (.+)", r"move \1 to \2") if old else (r"move (.+) to (.+)", r"put \1 in/on \2")
-    commands = [re.sub(f"^{pattern}$", words, command) for command in commands]
-    return replace(game, grammar=grammar, walkthrough=tuple(commands))
+    commands = tuple(re.sub(f"^{pattern}$", words, command) for command in commands)
+    return replace(game, grammar=grammar, walkthrough=commands)
 
 
 def audits(games: list[Game], steps: int) -> Iterator[Audit]:
@@ -155,7 +130,16 @@ def main(arguments: list[str]) -> None:
         by_type.setdefault(check.game.task_type, Counter()).update(check.counts)
         for line in check.found:
             print(line, flush=True)
-    columns = ("games", "steps", "attributes", "contradictions", "won", "facts disagree", "rules disagree")
+    columns = (
+        "games",
+        "steps",
+        "attributes",
+        "contradictions",
+        "won",
+        "unfinished",
+        "facts disagree",
+        "rules disagree",
+    )
     print("| task | " + " | ".join(columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for name, counts in [*sorted(by_type.items()), ("all", total)]:

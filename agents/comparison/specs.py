@@ -16,7 +16,7 @@ from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
 from agents.config.commands import TrainConfig
 from agents.config.language_models import NoModel
-from agents.config.rewards import CodeReward, CustomReward, EnvReward, VLMReward, ZeroReward
+from agents.config.rewards import CodeReward, CustomReward, EnvReward, Extractor, FactoredReward, VLMReward, ZeroReward
 from agents.runs import RunDir
 from reward_designers.base import unknown_name
 
@@ -33,6 +33,8 @@ SHOWN = (
     "my.py:function",
     "package.module:function",
     "code:program.py",
+    "factored",
+    "factored:facts",
     "run:DIR",
     "saved.npz",
 )
@@ -46,7 +48,7 @@ class RewardSpec:
         name: Names it in the report; no two are the same.
         text: What was asked for, without the name.
         kind: ``env``, ``fitness`` (the ground truth, as if it were a reward: nothing is trained here), ``zero``,
-            ``vlm``, ``code`` (a function), ``program`` (in the sandbox), ``run`` or ``saved``.
+            ``vlm``, ``code`` (a function), ``program`` (in the sandbox), ``factored``, ``run`` or ``saved``.
         value: The prompt, import path, directory or file.
     """
 
@@ -90,6 +92,10 @@ def _parse(text: str) -> tuple[RewardSpec, bool]:
     kind, _, value = text.partition(":")
     if text in ("env", "fitness", "zero"):
         spec = RewardSpec(text, text, text)
+    elif kind == "factored":
+        if value and value not in Extractor.__members__:
+            raise UsageError(unknown_name("extractor of factored states", value, Extractor.__members__))
+        spec = RewardSpec(f"factored_{value}" if value else "factored", text, "factored", value)
     elif kind == "vlm":
         spec = RewardSpec("vlm", text, "vlm", value.strip())
     elif kind == "code":
@@ -147,11 +153,13 @@ def node_of(spec: RewardSpec, task: Task | None) -> Any:
         return RunDir.open(spec.value).read_config().reward
     if spec.kind == "vlm":
         return with_prompts(VLMReward(goal=spec.value or None), task)
+    extractor = Extractor[spec.value] if spec.kind == "factored" and spec.value else Extractor.rules
     nodes: dict[str, Any] = {
         "env": EnvReward(),
         "zero": ZeroReward(),
         "code": CustomReward(path=spec.value),
         "program": CodeReward(path=spec.value),
+        "factored": FactoredReward(extractor=extractor),
     }
     return nodes.get(spec.kind)
 
@@ -178,6 +186,8 @@ def make(spec: RewardSpec, config: TrainConfig, task: Task | None) -> RewardFn:
             raise UsageError(f"{config.env.id or config.env.name} has no task of the kit's, so no fitness is known")
         return task.fitness
     node, folder = node_of(spec, task), Path(spec.value) if spec.kind == "run" else None
+    if folder is not None:
+        config = replace(config, llm=RunDir.open(folder).read_config().llm)  # a judge that it asked is asked here
     reward = make_reward(replace(config, reward=node), folder)
     if reward is None:
         return _env_reward(config, task)

@@ -75,7 +75,9 @@ class EvaluateConfig:
     episodes: int = option(32, "episodes", least=1)
     seed: int = option(1_000_000, "seed of the initial states; the default differs from those seen in training")
     checkpoint: str = option("best", "best (by evaluated fitness) or last")
-    reward: str | None = option(None, "another reward to score with: env, vlm, zero, file.py:function, code:program.py")
+    reward: str | None = option(
+        None, "another reward to score with: env, factored, vlm, zero, file.py:function, code:program.py"
+    )
     deterministic: bool | None = option(
         None, "take the policy's most likely actions, not drawn ones; default: true, but for NetHack's games"
     )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from agents.build import make_reward, resolve
+from agents.build import find_task, make_reward, resolve
 from agents.cli import UsageError
+from agents.comparison.specs import make, parse_rewards
 from agents.progress import STORE
 from agents.runs import read_progress
 from reward_designers.factored import FactoredReward
@@ -106,3 +107,14 @@ def test_a_judge_is_asked_while_training_and_its_replies_are_kept(server: ChatSe
     assert isinstance(reward, JudgeReward)
     assert (reward.goal, reward.text, reward.action) == ("Open the door", "caption", None)
     assert reward.store == str(run.path / STORE)
+
+
+def test_comparisons_know_it() -> None:
+    facts, rules = parse_rewards(["factored:facts", "mine=factored"])
+    assert (facts.name, facts.kind, facts.value) == ("factored_facts", "factored", "facts")
+    world = configured("env=ALFWorld", "reward=env")
+    task = find_task("ALFWorld", None)
+    assert make(facts, world, task).inputs == {"facts", "goal"}
+    assert make(rules, world, task).inputs == {"observation", "goal"}
+    with pytest.raises(UsageError, match="Did you mean 'facts'"):
+        parse_rewards(["factored:fact"])

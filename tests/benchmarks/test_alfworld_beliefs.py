@@ -22,13 +22,15 @@ def test_belief_is_true_and_won_is_known(kind: str) -> None:
     for version in (game, reworded(game)):
         check = audit(version, 15, random.Random(0))
         assert not check.found
-        assert check.counts["won"] >= check.counts["walkthroughs that win"] == 1
+        assert check.counts["won"] >= 2
 
 
 def test_genuine_games(genuine: Path) -> None:
     for game in load_games(genuine):
         for version in (game, reworded(game)):
-            assert not audit(version, 60, random.Random(1), patience=0).found
+            check = audit(version, 40, random.Random(1))
+            assert not check.found
+            assert check.counts["won"] >= 1  # the walk may pick up what no receptacle takes
 
 
 def test_rewording_twice_changes_nothing() -> None:

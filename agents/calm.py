@@ -13,7 +13,8 @@ import numpy as np
 from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
-from agents.config.rewards import CalmReward, SubgoalJudge
+from agents.config.rewards import CalmReward, Novelty, SubgoalJudge
+from agents.novelty import looked_at, make_bonus
 from envs.task import Task
 from reward_designers.assets import asset
 from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
@@ -73,7 +74,10 @@ def resolved(config: TrainConfig, task: Task | None) -> CalmReward:
         raise UsageError(f"{task.env} has no captions, which reward.judge=rules reads: they come with NetHack")
     if subgoals != BY_MODEL:
         subgoals = [subgoals] if isinstance(subgoals, str) else [str(text) for text in subgoals]
-    return replace(node, judge=judge, goal=goal, subgoals=subgoals)
+    reward = replace(node, judge=judge, goal=goal, subgoals=subgoals)
+    if reward.novelty is Novelty.none:
+        return reward
+    return replace(reward, novelty_of=looked_at(config, reward.novelty, reward.novelty_of))
 
 
 def prepare(config: TrainConfig, folder: Path) -> None:
@@ -168,7 +172,10 @@ def make_calm(config: TrainConfig, run_dir: Path | None) -> Sum:
             judge = AskedSubgoals(subgoals, **asdict(scene))
     own = SubgoalReward(subgoals, judge)
     terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    return Sum(**terms, subgoals=node.coefficient * own)
+    terms["subgoals"] = node.coefficient * own
+    if node.novelty is not Novelty.none:
+        terms[node.novelty.name] = node.novelty_coefficient * make_bonus(node.novelty, node.novelty_of, config.seed)
+    return Sum(**terms)
 
 
 def subgoal_part(reward: object) -> SubgoalReward | None:

@@ -195,6 +195,11 @@ class CalmReward:
     )
     coefficient: float = option(0.5, "what an achieved subgoal pays", least=0)
     extrinsic: float = option(1.0, "what the environment's own reward counts; 0: not at all", least=0)
+    novelty: Novelty = option(Novelty.none, "reward what is new as well: none, count or rnd")
+    novelty_coefficient: float = option(0.1, "what novelty counts", least=0)
+    novelty_of: list[str] | None = option(
+        None, "of which state arrays, as in [x,y,depth]; default: as in reward=count or rnd"
+    )
     size: int = option(3, "judge=llm: rows and columns of the map around the hero that are shown, odd", least=1)
     order: Order = option(Order.priority, "judge=llm: what is asked first: priority (frequent and new), fifo or newest")
     store: str | None = option(

@@ -58,6 +58,9 @@ def test_the_tasks_own_subgoals_are_the_default() -> None:
     reward = make_reward(config)
     assert reward is not None
     assert [*reward.parts()] == ["subgoals"]
+    both = make_reward(resolve(configured("env=MiniHack-KeyRoom-S5", "reward=calm", "reward.novelty=count")))
+    assert both is not None
+    assert [*both.parts()] == ["env", "subgoals", "count"]
     assert subgoal_part(reward) is reward.parts()["subgoals"].reward
 
 

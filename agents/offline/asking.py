@@ -68,7 +68,7 @@ def ask(annotation: Annotation, counts: Mapping[str, int], *, patience: float = 
         stopped = "interrupted"
     finally:
         progress.close()
-    annotation.close()
+        annotation.close()
     preferences += annotation.collect()[1]
     return Answers(preferences, annotation.status(), stopped)
 

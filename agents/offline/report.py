@@ -66,7 +66,7 @@ def curve(rows: Rows, threshold: float) -> Plot:
     scores = np.array([score for _, score, _ in rows])
     shares = 100 * np.cumsum([count for _, _, count in rows]) / sum(count for _, _, count in rows)
     with style():
-        figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+        figure = Figure(figsize=(9.6, 3.0), layout="constrained")
         axes = figure.add_subplot()
         axes.plot(shares, scores, color=COLORS[0], drawstyle="steps-pre", lw=1.8)
         axes.axhline(threshold, color=COLORS[1], lw=1.2, ls="--")

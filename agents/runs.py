@@ -283,6 +283,17 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def removed_if_empty(folder: Path) -> Iterator[None]:
+    """Remove the folder again if an error ends the block before there is anything in it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
     with replacing(path) as temporary:

@@ -23,8 +23,8 @@ from agents.acting.planning import Planner, Play
 from agents.acting.react import Turn, prompt, read_reply, rejected
 from agents.cli import UsageError
 from agents.config.language_models import NoModel
-from agents.prediction.sources import make_source
-from agents.runs import git_revision, locked, make_writable, reason, unused, versions, write_text
+from agents.prediction.sources import Source, make_source, needs_llm
+from agents.runs import git_revision, locked, make_writable, reason, removed_if_empty, unused, versions, write_text
 from agents.spending import spending
 from envs.text.game import Maker
 from reward_designers.base import RewardError, unknown_name
@@ -69,11 +69,12 @@ def evaluate(config: ActConfig, given: frozenset[str] = frozenset()) -> dict[str
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "replies.sqlite").exists():
         raise UsageError(f"{folder} holds something else: choose another output")
     make_writable(folder)
-    with locked(folder, "output"):
+    with removed_if_empty(folder), locked(folder, "output"):
         try:
             games = makers(config.env, config.episodes, config.seed, folder / "games")
+            source = None if config.judge is None or needs_llm(config.judge) else _source(config, None)
             with connect(asdict(config.llm), folder / "replies.sqlite", seed=config.seed) as llm:
-                planner = None if config.judge is None else _planner(config, llm, folder)
+                planner = None if config.judge is None else _planner(config, llm, source or _source(config, llm))
                 plays = play(games, llm, planner, config.max_steps, config.proposals)
                 cost = spending(llm)
         except (LLMError, RewardError, ModuleNotFoundError, OSError, RuntimeError, ValueError) as error:
@@ -144,16 +145,18 @@ def _begin(make: Maker) -> Play:
     return Play(game, game.reset())
 
 
-def _planner(config: ActConfig, llm: LLM, folder: Path) -> Planner:
-    assert config.judge is not None
-    source = make_source(config.judge, config.seed, llm)
-    looks = llm if config.lookahead is Lookahead.predicted else None
-    if source.privileged and looks is not None:
+def _source(config: ActConfig, llm: LLM | None) -> Source:
+    source = make_source(config.judge or "", config.seed, llm)
+    if source.privileged and config.lookahead is Lookahead.predicted:
         raise UsageError(
             f"judge={config.judge} reads the true state, which predictions do not have: ask for lookahead=simulator, "
             "or for another judge such as factored"
         )
-    return Planner(source, (config.env.name or "").lower(), looks)
+    return source
+
+
+def _planner(config: ActConfig, llm: LLM, source: Source) -> Planner:
+    return Planner(source, (config.env.name or "").lower(), llm if config.lookahead is Lookahead.predicted else None)
 
 
 def _result(config: ActConfig, plays: Sequence[Play], cost: str) -> dict[str, Any]:

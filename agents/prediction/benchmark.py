@@ -30,7 +30,17 @@ from agents.prediction.generate import generate
 from agents.prediction.options import BENCHMARKS, PREDICTION, PredictionConfig
 from agents.prediction.scoring import Rows, overall, score_tasks, summarize
 from agents.prediction.sources import BY_LLM, OFFLINE, NotForThis, Source, make_source, needs_llm
-from agents.runs import git_revision, locked, make_writable, reason, replacing, unused, versions, write_text
+from agents.runs import (
+    git_revision,
+    locked,
+    make_writable,
+    reason,
+    removed_if_empty,
+    replacing,
+    unused,
+    versions,
+    write_text,
+)
 from agents.spending import spending
 from envs.text.worlds import WORLDS
 from reward_designers.base import RewardError, unknown_name
@@ -71,7 +81,7 @@ def compare(config: PredictionConfig, given: frozenset[str] = frozenset()) -> di
     if not isinstance(config.llm, NoModel) and not asked:
         raise UsageError(f"llm={config.llm.name} is not asked by these rewards: add judge, critic or factored:llm")
     make_writable(folder)
-    with locked(folder, "output"):
+    with removed_if_empty(folder), locked(folder, "output"):
         try:
             with _model(config, folder) as llm:
                 sources = {name: make_source(text, config.seed, llm) for name, text in named.items()}
@@ -132,6 +142,9 @@ def _tasks(config: PredictionConfig, folder: Path) -> tuple[list[PredictionTask]
         write_text(record, json.dumps(about))
         return tasks, incomplete
     place = folder / "trajectories"
+    for domain in config.domains or ():
+        if domain not in WORLDS:
+            raise UsageError(unknown_name("domain", domain, WORLDS))
     if not record.exists():
         for domain in config.domains if config.domains is not None else WORLDS:
             try:

@@ -168,6 +168,7 @@ def test_a_limit_stops_it_and_it_goes_on_from_there(server: ChatServer, tmp_path
 def test_mistakes_are_answered(arguments: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         run("env=BlocksWorld", *arguments, f"output={tmp_path / 'o'}")
+    assert not (tmp_path / "o").exists()
 
 
 def test_games_differ_by_seed_and_follow_their_options(tmp_path: Path) -> None:

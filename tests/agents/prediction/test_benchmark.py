@@ -114,6 +114,7 @@ def test_what_fails_is_reported_and_the_others_are_compared(
 def test_mistakes_are_answered_before_anything_runs(arguments: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         run(*arguments, f"output={tmp_path / 'out'}")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("no_page")

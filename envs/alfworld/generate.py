@@ -187,13 +187,23 @@ def rules() -> tuple[str, str]:
 
 
 def write_folders(folder: Path, games: Iterable[Game]) -> None:
-    """Write games as `alfworld-download` does, for alfworld's own environments as well."""
+    """Write games as `alfworld-download` does, for alfworld's own environments as well.
+
+    Raises:
+        ValueError: The folder is not empty: its games would be read together with these.
+    """
+    _refuse_full(folder)
     for game in games:
         task, _, trial = game.name.partition("/")
         place = folder / game.split / task / trial
         place.mkdir(parents=True, exist_ok=True)
         place.joinpath(GAME_FILE).write_text(stock.game_file(game))
         place.joinpath("traj_data.json").write_text(json.dumps(stock.trajectory(game), indent=1))
+
+
+def _refuse_full(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"the folder {folder} is not empty: name another one, or remove it")
 
 
 def summary(games: Sequence[Game]) -> str:
@@ -257,6 +267,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     counts = {split: getattr(args, split) for split in SPLITS}
     begun = time.perf_counter()
     try:
+        if not args.out.name.endswith(SUFFIX):
+            _refuse_full(args.out)  # before minutes of work, not after
         games = generate(counts, sizes=args.sizes, task_types=args.task_types, seed=args.seed)
         if not games:
             raise ValueError("no games were asked for")
@@ -264,10 +276,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.check and (lost := list(check(games))):
             raise ValueError(f"TextWorld is not won by the plans of {', '.join(lost)}")
         if args.out.name.endswith(SUFFIX):
+            args.out.parent.mkdir(parents=True, exist_ok=True)
             write_archive(args.out, games)
         else:
             write_folders(args.out, games)
-    except (ValueError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         raise SystemExit(f"error: {error}") from None
     print(f"written to {args.out}")
 

@@ -197,6 +197,8 @@ def test_folders_are_read_as_the_archive_is(tmp_path: Path) -> None:
     by_name = {game.name: game for game in load_games(tmp_path / "games")}
     assert by_name == {game.name: game for game in read_archive(tmp_path / "games.json.xz")}
     assert {game.split for game in load_games(tmp_path / "games", split="valid_seen")} == {"valid_seen"}
+    with pytest.raises(ValueError, match="games is not empty: name another one"):
+        write_folders(tmp_path / "games", games)
 
 
 def test_wrong_requests_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,7 +204,6 @@ def _see_lamps(state: FactoredState) -> None:
                 state.unset(name, "near")
 
 
-_FACT = re.compile(r"(\w+)\(([^()]*)\)")
 _THINGS_THAT_ARE = {
     "ishot": ("temperature", "hot"),
     "iscool": ("temperature", "cold"),
@@ -212,6 +211,8 @@ _THINGS_THAT_ARE = {
     "istoggled": ("power", "on"),
     "issliced": ("sliced", True),
 }
+_TOLD = ("inreceptacle", "holds", "atlocation", "receptacleatlocation", "openable", "opened", "toggleable")
+_FACT = re.compile(rf"\b({'|'.join((*_TOLD, *_THINGS_THAT_ARE))})\(([^()]*)\)")
 
 
 class AlfworldFacts(RowExtractor):

@@ -96,7 +96,12 @@ def load_games(
         raise FileNotFoundError(f"there is no folder or file of games at {path}")
     kept = [game for game in games if game.split in splits and game.task_type in kinds]
     if not kept:
-        raise ValueError(f"{path} has no game of {', '.join(splits)} with a task of {', '.join(kinds)}")
+        there = load_games(source) if splits != SPLITS or kinds != TASK_TYPES else games
+        present = sorted({f"{game.split} {game.task_type}" for game in there})
+        raise ValueError(
+            f"{path} has no game of {', '.join(splits)} with a task of {', '.join(kinds)}: it has "
+            f"{', '.join(present) or 'none that ALFWorld plays'}"
+        )
     return kept
 
 

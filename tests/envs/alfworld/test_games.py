@@ -41,8 +41,16 @@ def test_a_folder_as_alfworld_download_leaves_it(tmp_path: Path) -> None:
     assert clean.name == "pick_clean_then_place_in_recep-Mug-None-Desk-1/trial_1"
     assert load_games(tmp_path, split="valid_seen") == [clean]
     assert load_games(tmp_path, task_types=["pick_and_place_simple"]) == [simple]
-    with pytest.raises(ValueError, match="no game of valid_unseen"):
+    with pytest.raises(
+        ValueError, match=r"no game of valid_unseen .*: it has train pick_and_place_simple, valid_seen pick_clean"
+    ):
         load_games(tmp_path, split=["valid_unseen"])
+
+
+def test_a_folder_of_games_that_alfworld_does_not_play(tmp_path: Path) -> None:
+    write(tmp_path / "pick_and_place_with_movable_recep-Mug-Bowl-Desk-1/trial_1", content())
+    with pytest.raises(ValueError, match="it has none that ALFWorld plays"):
+        load_games(tmp_path)
 
 
 def test_the_goal_is_taken_out_of_the_grammar_and_the_rest_is_shared(tmp_path: Path) -> None:

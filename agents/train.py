@@ -263,8 +263,10 @@ class Session:
 
     def _note(self) -> str:
         """What else a person wants to see beside the progress."""
-        notes = [] if self.subgoals is None else [self.subgoals.status()]
-        return " · ".join([*notes, *([] if self.annotation is None else [str(self.annotation.status())])])
+        asked = "" if self.annotation is None else str(self.annotation.status())
+        if self.subgoals is None:
+            return asked
+        return " · ".join(filter(None, (self.subgoals.status(), asked.replace("captions known", "moments known"))))
 
     def _open_logs(self, progress: ProgressFile, resumed_at: int | None) -> None:
         from dataclasses import asdict
@@ -340,7 +342,7 @@ class Session:
         if self.taught is not None:
             summary["captions"] = self.taught.top()
         if self.subgoals is not None:
-            summary["subgoals"] = self.subgoals.rows()
+            summary |= {"subgoals": self.subgoals.rows(), "episodes": self.subgoals.episodes}
         if self.alarm is not None and self.alarm.text:
             summary["alarm"] = self.alarm.text
         if failure:

@@ -40,7 +40,9 @@ def test_subgoals_pay_in_training_and_are_told_of(tmp_path: Path, capsys: pytest
         assert row["reward/subgoals/open-the-door"] == row["rollout/env_reward"] / 2
     (words, times, _), _ = run.read_summary()["subgoals"]
     assert (words, times > 0) == (KEY, True)
-    assert DOOR in (run.path / "report.html").read_text()
+    report = (run.path / "report.html").read_text()
+    assert f"episodes that achieved it, of {run.read_summary()['episodes']}" in report
+    assert DOOR in report
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ def test_a_scene_is_asked_about_once_and_pays_from_then_on(server: ChatServer) -
     assert [len(asked_about(body)) for body in server.bodies] == [4]
     reward = SubgoalReward(SUBGOALS, one)
     assert reward.relabel(rollout)["pick-up-the-key"].tolist() == [[1, 0], [0, 1], [0, 0]]
+
+
+def test_a_process_of_its_own_asks_while_training_goes_on(server: ChatServer) -> None:
+    server.default = judge()
+    one = AskedSubgoals(SUBGOALS, **WORDS)
+    with Annotation(annotator(server), GOAL) as one.annotation:
+        one.update(moments("key,door"))
+        deadline = time.monotonic() + 60
+        while not one.table and time.monotonic() < deadline:
+            time.sleep(0.02)
+            one.update(moments("key,door"))
+    assert said_of(one, "key", "door") == [[1, 0], [0, 1]]
+    assert len(server.bodies) == 1
 
 
 def test_an_answer_that_is_not_valid_is_asked_for_once_more_and_is_no_zero(server: ChatServer) -> None:

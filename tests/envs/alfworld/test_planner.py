@@ -164,7 +164,7 @@ def test_the_wording_of_the_older_generation() -> None:
     ],
 )
 def test_what_cannot_be_done_is_said(task: tuple[str, str, str]) -> None:
-    with pytest.raises(ValueError, match=r"g cannot be (solved|played): .*nothing in the room"):
+    with pytest.raises(ValueError, match=r"g cannot be (solved: nothing in|played: .*) the room"):
         plan(game(*task))
 
 

@@ -228,3 +228,14 @@ def test_a_run_is_evaluated_on_the_games_asked_for(reference: RunDir, tmp_path: 
     assert result["env"]["split"] == "train"
     assert json.loads((tmp_path / "evaluation.json").read_text())["env"]["size"] == 1
     assert (tmp_path / "transcript.txt").is_file()
+
+
+@pytest.mark.slow
+def test_alfworld_with_a_belief_goes_on_in_mid_episode(tmp_path: Path) -> None:
+    small = ("env=ALFWorld", "reward=factored", "algo.n_steps=16", "algo.batch_size=64", "num_envs=4", "eval_every=0")
+    small += ("checkpoint_every=64", "log_every=64", "tensorboard=false", "video=false")
+    whole = train(configured(f"run_dir={tmp_path / 'whole'}", "total_timesteps=512", *small))
+    part = train(configured(f"run_dir={tmp_path / 'part'}", "total_timesteps=256", *small))
+    resumed(part, "total_timesteps=512")
+    assert part.last.read_bytes() == whole.last.read_bytes()
+    assert numbers(part) == numbers(whole)

@@ -36,7 +36,7 @@ def test_novelty_is_paid_beside_the_environments_reward_and_wears_off(tmp_path: 
     "options",
     [
         ("reward=count", "reward.of=[caption]"),
-        ("reward=rnd",),
+        ("reward=intrinsic", "reward.goal=Find the key", "reward.sync=true", "reward.novelty=rnd"),
         ("reward=intrinsic", "reward.goal=Find the key", "reward.sync=true", "reward.novelty=count"),
     ],
 )

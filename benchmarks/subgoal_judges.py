@@ -4,6 +4,7 @@ python -m benchmarks.subgoal_judges                                  the rules, 
 python -m benchmarks.subgoal_judges --upstream                       with the messages that NLE's environment leaves
 python -m benchmarks.subgoal_judges reward.judge=llm llm=openai llm.model=qwen2.5:7b llm.base_url=http://localhost:11434/v1
 python -m benchmarks.subgoal_judges --judge mine.py:achieved         a function of map_text, next_map_text, action, ...
+python -m benchmarks.subgoal_judges --cost                           CPU time of the shipped judges; how many moments
 
 `key=value` are options of `agents.train reward=calm`. The transitions ship as assets/keyroom_transitions.jsonl.gz (see
 `envs.nethack.transitions`); their labels are read off the true state of the game. A transition for which a judge has no
@@ -15,7 +16,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,9 @@ from agents.config.commands import TRAIN, TrainConfig
 from envs.nethack import transitions
 from reward_designers.assets import asset
 from reward_designers.base import RewardError, RewardFn, as_reward, reward_fn
-from reward_designers.intrinsic import AskedSubgoals, SubgoalRules
+from reward_designers.code import CodeReward
+from reward_designers.intrinsic import AskedSubgoals, PredicateJudge, SubgoalRules
+from reward_designers.intrinsic.predicates import PRELUDE
 from reward_designers.intrinsic.subgoal_scores import Score, scores
 from reward_designers.intrinsic.subgoals import subgoal_names
 from reward_designers.llm import LLMError
@@ -59,7 +64,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--judge", help="path/to/file.py:function that returns a bool array for each subgoal, by name")
     parser.add_argument("--upstream", action="store_true", help="show the messages that NLE's environment leaves")
     parser.add_argument("--wrong", type=int, default=5, help="transitions to show that a judge got wrong")
+    parser.add_argument("--cost", action="store_true", help="CPU time, and how many moments 100,000 random steps meet")
     args = parser.parse_args(argv)
+    if args.cost:
+        cost()
+        return
     rows = transitions.load(asset("keyroom_transitions.jsonl.gz"))
     judges = {" ".join(args.options): tuple(args.options)} if args.options else SHIPPED
     judges = {args.judge: as_reward(args.judge)} if args.judge else judges
@@ -135,6 +144,46 @@ def wrong(rows: list[dict[str, Any]], verdicts: np.ndarray, upstream: bool = Fal
             if verdict == verdict and bool(verdict) != true:
                 found[f"{'missed' if true else 'false alarm'}: {text} ({row['kind']}; {said!r})"] += 1
     return [f"{count:4} x {line}" for line, count in found.most_common()]
+
+
+def cost(steps: int = 100_000) -> None:
+    """Print what judges cost, and how often a model would be asked."""
+    rows = transitions.load(asset("keyroom_transitions.jsonl.gz"))
+    batch, _ = transitions.as_transitions(rows[:: len(rows) // 16][:16])
+    for name, judge in costed().items():
+        judge(batch)  # starts what has to be started
+        turns = []
+        for _ in range(20):
+            start = time.process_time()
+            for _ in range(20):
+                judge(batch)
+            turns.append((time.process_time() - start) / 20 / len(batch))
+        print(f"{name}: {1e6 * min(turns):.1f} CPU-us a transition, of 16 at once")
+    print(f"{steps:,} random steps of KeyRoom-S5 meet")
+    for size, (moments, characters) in moments_met(steps).items():
+        print(f"{moments:,} moments with {size} x {size} squares, {characters:.0f} characters each")
+
+
+def costed() -> dict[str, RewardFn]:
+    """The shipped judges; the program in this process, since the sandbox's has a clock of its own."""
+    found: dict[str, RewardFn] = {"rules": SubgoalRules(transitions.SUBGOALS)}
+    config = resolve(compose(TRAIN, "train", ["env=MiniHack-KeyRoom-S5", "reward=calm", "llm=replay"]))
+    with tempfile.TemporaryDirectory() as folder:
+        calm.prepare(config, Path(folder))
+        source = (Path(folder) / calm.PROGRAM).read_text()
+    program = CodeReward(PRELUDE + source, ("map_text", "message"), "achieved", sandbox="none")
+    found["predicate"] = PredicateJudge(transitions.SUBGOALS, program)
+    found["llm"] = AskedSubgoals(transitions.SUBGOALS, actions=transitions.ACTIONS)
+    return found
+
+
+def moments_met(steps: int) -> dict[int, tuple[int, float]]:
+    """By size of the map that is shown: how many moments look different, and the mean length of their texts."""
+    config = resolve(compose(TRAIN, "train", ["env=MiniHack-KeyRoom-S5", "reward=calm"]))
+    scene = calm.scene_of(config)
+    met = calm.random_transitions(config, scene, steps // calm.ENVS).flatten()
+    keys = {size: set(replace(scene, size=size).keys(met)) for size in (3, 5, 9)}
+    return {size: (len(found), float(np.mean([*map(len, found)]))) for size, found in keys.items()}
 
 
 if __name__ == "__main__":

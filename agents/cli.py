@@ -183,6 +183,8 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
             if f is not None and f.metadata["text"] and not (sweep and "," in value and "path" in bare):
                 one = _is_list(command, bare) and (not sweep or _is_one_list(value))
                 value = quote_items(value) if one else quote(value)
+            elif f is None and value.startswith("~"):  # a folder at home, which Hydra's grammar has no word for
+                value = quote(value)
             if owner is not None and f is not None:
                 _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")

@@ -131,6 +131,10 @@ def test_help_has_a_line_for_every_option_of_what_is_named():
     assert {f.name for f in fields(EVALUATE.config)} == set(options(EVALUATE.config))
 
 
+def test_a_folder_at_home_can_be_an_argument_of_the_environment():
+    assert train_config("env=ALFWorld", "env.kwargs.games=~/my games").env.kwargs["games"] == "~/my games"
+
+
 def test_help_is_short_and_names_every_choice():
     text = help_text(TRAIN, "train", "Train.")
     assert len(text.splitlines()) < 90

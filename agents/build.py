@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gymnasium.envs.registration import EnvSpec
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from agents.runs import RunDir
     from agents.sb3 import VecReplaceReward
     from envs.task import Task
     from reward_designers.base import RewardFn
@@ -366,6 +367,21 @@ def make_player(config: TrainConfig, venv: VecReplaceReward, weights: Path) -> B
         model = make_model(config, venv)
     load_policy(model, weights)
     return model
+
+
+def restore_reward(reward: RewardFn, config: TrainConfig, run: RunDir) -> None:
+    """Give the ``reward`` of a run with ``config`` what it had learned by its newest checkpoint, if it learns at all.
+
+    Raises:
+        CheckpointError: There is no checkpoint, or it is damaged.
+    """
+    from agents.checkpoint import load_checkpoint
+
+    if not reward.state_dict():
+        return
+    venv = make_venv(config, config.num_envs or 1, reward)
+    load_checkpoint(make_model(config, venv), run.checkpoints)
+    venv.close()
 
 
 def _device(config: TrainConfig, policy: Any) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agents import cli
-from agents.build import find_task, make_player, make_reward, make_venv, with_prompts
+from agents.build import find_task, make_player, make_reward, make_venv, restore_reward, with_prompts
 from agents.cli import UsageError
 from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
 from agents.config.rewards import CodeReward, CustomReward
@@ -61,6 +61,8 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
 
         quiet_warnings()
         reward = make_reward(trained, run.path)
+        if reward is not None and config.reward is None:
+            restore_reward(reward, trained, run)
         venv = make_venv(trained, min(config.episodes, MAX_EVAL_ENVS), reward, evaluates=True)
         model = make_player(trained, venv, weights)
         deterministic = is_greedy(venv) if config.deterministic is None else config.deterministic

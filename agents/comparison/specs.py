@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.build import make_model, make_reward, make_venv, with_prompts
+from agents.build import make_reward, restore_reward, with_prompts
 from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
 from agents.config.commands import TrainConfig
@@ -191,12 +191,9 @@ def make(spec: RewardSpec, config: TrainConfig, task: Task | None) -> RewardFn:
     reward = make_reward(replace(config, reward=node), folder)
     if reward is None:
         return _env_reward(config, task)
-    if folder is not None and reward.state_dict():
-        from agents.checkpoint import load_checkpoint
-
+    if folder is not None:
         run = RunDir.open(folder)
-        trained = replace(run.read_config(), device=config.device)
-        load_checkpoint(make_model(trained, make_venv(trained, trained.num_envs or 1, reward)), run.checkpoints)
+        restore_reward(reward, replace(run.read_config(), device=config.device), run)
     return reward
 
 

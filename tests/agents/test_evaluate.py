@@ -190,3 +190,11 @@ def test_policies_are_evaluated_as_the_task_says(monkeypatch: pytest.MonkeyPatch
     assert drawn == run_episodes(model, venv, 4, 0) == run_episodes(model, venv, 4, 0, deterministic=False)
     assert drawn != before
     assert before == run_episodes(model, venv, 4, 0, deterministic=True)
+
+
+def test_a_reward_that_learns_is_what_it_was_at_the_end_of_training(tmp_path: Path):
+    trained(tmp_path / "run", "reward=count", "total_timesteps=1024")
+    config = compose(EVALUATE, "evaluate", [f"run={tmp_path / 'run'}", "episodes=2", "video=false"])
+    metrics = evaluate(config)["metrics"]
+    unseen = 0.1 * metrics["length"]["mean"]  # what it pays for as many states that it has never seen
+    assert 0 < metrics["reward/count"]["mean"] < 0.8 * unseen

@@ -153,11 +153,14 @@ def draw(found: Mapping[str, Mapping[str, Any]], steps: int, path: Path) -> None
                 right.barh(at, np.mean(values), height * 0.9, **looks)
                 right.plot([low, high], [at, at], color=INK, lw=1)
         left.set(
-            title="success in training; dots: on unseen games", xlabel="steps", ylim=(-0.02, 1.02), xlim=(0, steps)
+            title="success in training; dots: on unseen games",
+            xlabel="steps",
+            ylim=(-0.02, 1.02),
+            xlim=(0, 1.02 * steps),
         )
         left.xaxis.set_major_formatter(EngFormatter(sep=""))
         left.grid(alpha=0.2)
-        right.set(title="at the end, by task", xlim=(0, 1.02), yticks=range(len(TASK_TYPES)))
+        right.set(title="on unseen games at the end, by task", xlim=(0, 1.02), yticks=range(len(TASK_TYPES)))
         right.set_yticklabels([kind.replace("_", " ").replace(" in recep", "") for kind in TASK_TYPES])
         right.invert_yaxis()
         right.grid(alpha=0.2, axis="x")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -16,25 +16,17 @@ from agents.config.algorithms import Schedule, Settings
 from agents.config.commands import TrainConfig
 from agents.config.options import options
 from agents.config.rewards import (
-    CalmReward,
     CodeReward,
-    CountReward,
-    EllmReward,
     FactoredReward,
-    IntrinsicReward,
     JudgeReward,
-    Novelty,
-    RNDReward,
     VLMReward,
 )
 
 if TYPE_CHECKING:
     import gymnasium as gym
-    import numpy as np
     from gymnasium.envs.registration import EnvSpec
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from agents.runs import RunDir
     from agents.sb3 import VecReplaceReward
     from envs.task import Task
     from reward_designers.base import RewardFn
@@ -62,6 +54,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
     What is still None afterwards is Stable-Baselines3's default.
     """
+    from agents.rewards.make import resolved
+
     name = config.env.id or config.env.name or ""
     values = tuned(config.algo.name, name, config.algo.settings)
     task = find_task(name, config.task)
@@ -77,34 +71,13 @@ def resolve(config: TrainConfig) -> TrainConfig:
             num_envs = max(1, min(MAX_ENVS, rollout // MIN_STEPS))
     if "n_steps" in open_ended:
         algo.n_steps = max(2, -(-rollout // num_envs))
-    reward = config.reward
-    if isinstance(reward, IntrinsicReward):
-        from agents.intrinsic import resolved
-
-        reward = resolved(config, task)
-    if isinstance(reward, EllmReward):
-        from agents import ellm
-
-        reward = ellm.resolved(config, task)
-    if isinstance(reward, CountReward | RNDReward):
-        from agents.novelty import looked_at
-
-        reward = replace(reward, of=looked_at(config, Novelty[reward.name], reward.of))
-    if isinstance(reward, CalmReward):
-        from agents import calm
-
-        reward = calm.resolved(config, task)
-    if isinstance(reward, FactoredReward | JudgeReward):
-        from agents import progress
-
-        progress.check(config, task)
     total = config.total_timesteps or values["total_timesteps"]
     config = replace(config, eval_episodes=config.eval_episodes or values.get("eval_episodes", EVAL_EPISODES))
     return replace(
         config,
         env=replace(config.env, name=None if config.env.id else config.env.name),
         task=task.name if task is not None else None,
-        reward=with_gamma(with_prompts(reward, task), algo.gamma),
+        reward=with_gamma(with_prompts(resolved(config, task), task), algo.gamma),
         algo=algo,
         num_envs=num_envs,
         total_timesteps=total,
@@ -210,103 +183,6 @@ def make_venv(
     )
 
 
-def zero(action: np.ndarray) -> dict[str, np.ndarray]:
-    """The reward of `reward=zero`."""
-    import numpy as np
-
-    return {"zero": np.zeros(len(action))}
-
-
-def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | None:
-    """The reward that a config names; None for the environment's own.
-
-    Args:
-        config: Resolved; its ``reward`` may also be a ``_target_`` node from a user's config directory.
-        run_dir: Where the file of a custom or code reward was copied to.
-
-    Raises:
-        RewardError: It cannot be made.
-    """
-    from reward_designers.base import FunctionReward, RewardError, as_reward, reward_fn
-
-    node = config.reward
-    if isinstance(node, dict):
-        from hydra.utils import instantiate
-
-        return instantiate(node)
-    if node.name == "env":
-        return None
-    if node.name == "zero":
-        return reward_fn(zero)
-    if node.name == "custom":
-        path = node.path
-        place, _, function = path.rpartition(":")
-        if run_dir is not None and place.endswith(".py") and not Path(place).is_absolute():
-            path = f"{run_dir / place}:{function}"
-        return FunctionReward(path, dict(node.params)) if node.params else as_reward(path)
-
-    if node.name == "code":
-        return make_program(config, run_dir)
-    if node.name == "intrinsic":
-        from agents.intrinsic import make_intrinsic
-
-        return make_intrinsic(config)
-    if node.name == "ellm":
-        from agents.ellm import make_ellm
-
-        return make_ellm(config)
-    if node.name == "motif":
-        from agents.intrinsic import make_motif
-
-        return make_motif(config, run_dir)
-    if isinstance(node, CountReward | RNDReward):
-        from agents.novelty import make_novelty
-
-        return make_novelty(config)
-    if node.name == "calm":
-        from agents.calm import make_calm
-
-        return make_calm(config, run_dir)
-    if isinstance(node, FactoredReward | JudgeReward):
-        from agents.progress import make_progress
-
-        return make_progress(config, run_dir)
-
-    from reward_designers.vlm import reward as vlm
-
-    if not node.goal:
-        raise RewardError("this environment has no task with prompts of its own: give reward.goal='what success shows'")
-    options = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
-    changed = {f.name: options[f.name] for f in fields(node) if f.name in options and options[f.name] != f.default}
-    return vlm.VLMReward(**changed, device=config.device)
-
-
-def make_program(config: TrainConfig, run_dir: Path | None) -> RewardFn:
-    """The reward program that ``config.reward`` names, with its process started.
-
-    Raises:
-        RewardError: The program is refused, fails to load, or there is no sandbox for it.
-        OSError: Its file cannot be read.
-    """
-    from reward_designers.code import CodeReward
-
-    node = config.reward
-    path = Path(node.path) if run_dir is None else run_dir / node.path  # an absolute one stays
-    task = find_task(config.env.id or config.env.name or "", config.task)
-    if task is not None:
-        fields = tuple(task.fields)
-    else:
-        from envs.observations import Observations
-
-        env = make_env(config)
-        fields = tuple(name for name in Observations(env.observation_space).names)
-        env.close()
-    entry: Literal["reward", "potential"] = "potential" if node.potential else "reward"
-    code = CodeReward(path.read_text(), fields, entry, node.seconds, sandbox=node.sandbox.name)
-    code.start()
-    return code.potential(SB3_GAMMA if node.gamma is None else node.gamma) if node.potential else code
-
-
 def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     """The algorithm on ``venv``, normalised as the config says; `resolve` the config first."""
     import gymnasium as gym
@@ -367,21 +243,6 @@ def make_player(config: TrainConfig, venv: VecReplaceReward, weights: Path) -> B
         model = make_model(config, venv)
     load_policy(model, weights)
     return model
-
-
-def restore_reward(reward: RewardFn, config: TrainConfig, run: RunDir) -> None:
-    """Give the ``reward`` of a run with ``config`` what it had learned by its newest checkpoint, if it learns at all.
-
-    Raises:
-        CheckpointError: There is no checkpoint, or it is damaged.
-    """
-    from agents.checkpoint import load_checkpoint
-
-    if not reward.state_dict():
-        return
-    venv = make_venv(config, config.num_envs or 1, reward)
-    load_checkpoint(make_model(config, venv), run.checkpoints)
-    venv.close()
 
 
 def _device(config: TrainConfig, policy: Any) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from agents import cli
-from agents.build import find_task, make_player, make_reward, make_venv, restore_reward, with_prompts
+from agents.build import find_task, make_player, make_venv, with_prompts
 from agents.cli import UsageError
 from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
 from agents.config.rewards import CodeReward, CustomReward
@@ -58,6 +58,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
     with explained():
         from agents.callbacks import quiet_warnings
         from agents.evaluation import is_greedy, record, run_episodes
+        from agents.rewards.make import make_reward, restore_reward
 
         quiet_warnings()
         reward = make_reward(trained, run.path)

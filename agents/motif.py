@@ -82,8 +82,8 @@ def resolve(config: MotifConfig, given: frozenset[str] = frozenset()) -> MotifCo
     Raises:
         UsageError: See `motif`.
     """
-    from agents.intrinsic import chosen_judge, goal_of, require_captions
     from agents.offline.policy import policy_of
+    from agents.rewards.intrinsic import chosen_judge, goal_of, require_captions
 
     if config.run is not None:
         trained = RunDir.open(config.run)
@@ -108,10 +108,10 @@ def run(config: MotifConfig, folder: Path) -> dict[str, Any]:
     cli.settle_libraries()
     with explained():
         from agents.callbacks import quiet_warnings
-        from agents.intrinsic import make_judge
         from agents.offline.asking import ask
         from agents.offline.collect import collect
         from agents.offline.report import write_report
+        from agents.rewards.intrinsic import make_judge
         from reward_designers.intrinsic import Annotation
         from reward_designers.intrinsic.motif import fit_preferences, frozen, held_out_accuracy, order
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.build import EVAL_EPISODES, find_task, make_env, make_model, make_reward, make_venv, resolve, spec
+from agents.build import EVAL_EPISODES, find_task, make_env, make_model, make_venv, resolve, spec
 from agents.cli import UsageError
 from agents.config.commands import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
@@ -82,6 +82,8 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
     check_env(config)
     config = resolve(config)
     if _reward_name(config) in ("custom", "code", "motif"):
+        from agents.rewards.make import make_reward
+
         with explained():
             make_reward(config)  # mistakes in it are told before anything is written
     name = "_".join(str(part) for part in (config.env.id or config.env.name, config.task, _reward_name(config)) if part)
@@ -91,7 +93,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
         try:
             run.keep_reward_file(config)
             if _reward_name(config) == "calm":
-                from agents.calm import prepare
+                from agents.rewards.calm import prepare
 
                 with explained():
                     prepare(config, run.path)
@@ -142,7 +144,7 @@ class Session:
             return run
         self.annotation: Annotation | Suggestions | None = None
         if self.taught is not None:
-            from agents import ellm, intrinsic
+            from agents.rewards import ellm, intrinsic
             from reward_designers.intrinsic import GoalReward
 
             with explained():
@@ -151,7 +153,7 @@ class Session:
                 elif _reward_name(config) == "intrinsic":
                     self.annotation = intrinsic.teach(self.taught, config, run.path)
         elif self.subgoals is not None and isinstance(self.subgoals.judge, AskedSubgoals):
-            from agents import calm
+            from agents.rewards import calm
 
             with explained():
                 self.annotation = calm.teach(self.subgoals.judge, config, run.path)
@@ -211,10 +213,11 @@ class Session:
         import torch
 
         from agents.callbacks import quiet_warnings
-        from agents.calm import subgoal_part
-        from agents.ellm import goals_part
         from agents.evaluation import picture
-        from agents.intrinsic import intrinsic_part
+        from agents.rewards.calm import subgoal_part
+        from agents.rewards.ellm import goals_part
+        from agents.rewards.intrinsic import intrinsic_part
+        from agents.rewards.make import make_reward
         from envs import task_of
         from envs.gl import ensure_gl
 

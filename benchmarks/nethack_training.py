@@ -25,11 +25,12 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import CallbackList
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-from agents.build import make_model, make_reward, make_venv, resolve
+from agents.build import make_model, make_venv, resolve
 from agents.checkpoint import Checkpoints
 from agents.cli import compose
 from agents.config.commands import TRAIN
-from agents.intrinsic import intrinsic_part, teach
+from agents.rewards.intrinsic import intrinsic_part, teach
+from agents.rewards.make import make_reward
 from agents.sb3 import VecReplaceReward
 from benchmarks.training_fps import Training
 from envs.nethack.captions import Captions

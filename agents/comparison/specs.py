@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.build import make_reward, restore_reward, with_prompts
+from agents.build import with_prompts
 from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
 from agents.config.commands import TrainConfig
@@ -177,6 +177,7 @@ def make(spec: RewardSpec, config: TrainConfig, task: Task | None) -> RewardFn:
         RewardError: Its code cannot be loaded.
         OSError: Its file cannot be read.
     """
+    from agents.rewards.make import make_reward, restore_reward
     from reward_designers.base import RewardFn
 
     if spec.kind == "saved":

@@ -44,8 +44,9 @@ def film(search: Search, summary: Mapping[str, Any], history: History) -> None:
 
 def record(run: RunDir, path: Path) -> None:
     """Write an episode of a run's last policy, with its reward and the fitness in the picture."""
-    from agents.build import make_player, make_reward, make_venv
+    from agents.build import make_player, make_venv
     from agents.evaluation import Video, run_episodes
+    from agents.rewards.make import make_reward
 
     config = run.read_config()
     with ExitStack() as stack:

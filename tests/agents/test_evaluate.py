@@ -14,12 +14,13 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from agents.build import make_model, make_reward, make_venv, resolve
+from agents.build import make_model, make_venv, resolve
 from agents.cli import UsageError, compose
 from agents.config.commands import EVALUATE
 from agents.evaluate import evaluate, table
 from agents.evaluation import interval, means, random_state_kept, run_episodes
 from agents.policies import load_policy, save_policy
+from agents.rewards.make import make_reward
 from agents.runs import RunDir
 from agents.sb3 import VecReplaceReward
 from tests.agents.runners import configured, trained

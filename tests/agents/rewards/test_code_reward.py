@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.build import make_reward, resolve
+from agents.build import resolve
 from agents.cli import UsageError, compose
 from agents.comparison.options import COMPARE
 from agents.comparison.specs import RewardSpec, make, parse_rewards, reward_of, world_config
 from agents.config.commands import EVALUATE
 from agents.evaluate import evaluate
+from agents.rewards.make import make_reward
 from agents.runs import RunDir, read_progress
 from agents.train import train
 from reward_designers import PotentialShaping

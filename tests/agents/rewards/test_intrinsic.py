@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.build import make_reward, resolve
+from agents.build import resolve
 from agents.cli import UsageError
 from agents.config.rewards import Judge
-from agents.intrinsic import intrinsic_part
+from agents.rewards.intrinsic import intrinsic_part
+from agents.rewards.make import make_reward
 from agents.runs import RunDir, read_progress
 from reward_designers.intrinsic import Label
 from reward_designers.llm.store import ReplyStore

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from agents.build import find_task, make_reward, resolve
+from agents.build import find_task, resolve
 from agents.cli import UsageError
 from agents.comparison.specs import make, parse_rewards
-from agents.progress import STORE
+from agents.rewards.make import make_reward
+from agents.rewards.progress import STORE
 from agents.runs import read_progress
 from reward_designers.factored import FactoredReward
 from reward_designers.judges import JudgeReward

@@ -1,0 +1,1 @@
+"""From options to rewards: a module for each family of them."""

@@ -172,7 +172,7 @@ def test_a_stopped_process_leaves_what_it_has(mine: Path, number: signal.Signals
         wait_for(mine / "out" / "stages" / "episodes%20random.json")
         time.sleep(0.3)
         process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=180)
     finally:
         process.kill()
     report = json.loads((mine / "out" / "report.json").read_text())
@@ -187,7 +187,7 @@ def test_a_stopped_process_leaves_what_it_has(mine: Path, number: signal.Signals
     assert "Traceback" not in errors
 
 
-def wait_for(path: Path, seconds: float = 60) -> None:
+def wait_for(path: Path, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < end, f"{path} was not written in {seconds} s"

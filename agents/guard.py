@@ -9,7 +9,7 @@ import numpy as np
 WINDOW = 30
 """Rows of the log that are looked at: of the hundred that a run has by default, nearly a third."""
 RISE = 0.25
-"""By how much of its size the reward has to rise."""
+"""By how much of its size the reward has to rise; for fitness that rises as much, one standard error is sure enough."""
 SURE = 2.0
 """Standard errors by which the reward has to rise, and within which fitness counts as the same."""
 
@@ -45,7 +45,8 @@ class HackingAlarm:
         rewards, fitness = np.array(self._rows).T
         (before, rise, rise_error), (start, change, change_error) = _change(rewards), _change(fitness)
         rises = rise > SURE * rise_error and rise > RISE * abs(before)
-        if not rises or change > SURE * change_error:
+        better = change > (1.0 if change > RISE * abs(start) else SURE) * change_error
+        if not rises or better:
             return False
         self.text = (
             f"{self.component} rose from {before:.3g} to {before + rise:.3g} an episode while {self.truth} went from "

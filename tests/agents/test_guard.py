@@ -39,6 +39,15 @@ def test_it_goes_off_when_the_reward_rises_alone(
     assert not any(went_off[: WINDOW - 1])
 
 
+def test_noisy_fitness_that_rises_as_well_is_no_alarm() -> None:
+    alarm = HackingAlarm(*NAMES)
+    paid = np.repeat([22.0, 30.0, 38.0], 10) + np.tile([-1.0, 1.0], 15)
+    fitness = np.repeat([34.0, 42.0, 51.0], 10) + np.tile([-28.0, 28.0], 15)  # 17 more, with a standard error of 13
+    assert not any(alarm(row) for row in rows(paid, fitness))
+    falling = HackingAlarm(*NAMES)
+    assert any(falling(row) for row in rows(paid, fitness[::-1]))
+
+
 def test_exactly_zero_fitness_is_flat(rng: np.random.Generator) -> None:
     alarm = HackingAlarm(*NAMES)
     assert any(alarm(row) for row in rows(noisy(rng, 0, 1), np.zeros(60)))

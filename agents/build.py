@@ -54,7 +54,7 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
     What is still None afterwards is Stable-Baselines3's default.
     """
-    from agents.rewards.make import resolved
+    from agents.rewarding.make import resolved
 
     name = config.env.id or config.env.name or ""
     values = tuned(config.algo.name, name, config.algo.settings)

@@ -58,7 +58,7 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
     with explained():
         from agents.callbacks import quiet_warnings
         from agents.evaluation import is_greedy, record, run_episodes
-        from agents.rewards.make import make_reward, restore_reward
+        from agents.rewarding.make import make_reward, restore_reward
 
         quiet_warnings()
         reward = make_reward(trained, run.path)

@@ -83,7 +83,7 @@ def resolve(config: MotifConfig, given: frozenset[str] = frozenset()) -> MotifCo
         UsageError: See `motif`.
     """
     from agents.offline.policy import policy_of
-    from agents.rewards.intrinsic import chosen_judge, goal_of, require_captions
+    from agents.rewarding.intrinsic import chosen_judge, goal_of, require_captions
 
     if config.run is not None:
         trained = RunDir.open(config.run)
@@ -111,7 +111,7 @@ def run(config: MotifConfig, folder: Path) -> dict[str, Any]:
         from agents.offline.asking import ask
         from agents.offline.collect import collect
         from agents.offline.report import write_report
-        from agents.rewards.intrinsic import make_judge
+        from agents.rewarding.intrinsic import make_judge
         from reward_designers.intrinsic import Annotation
         from reward_designers.intrinsic.motif import fit_preferences, frozen, held_out_accuracy, order
 

@@ -82,7 +82,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
     check_env(config)
     config = resolve(config)
     if _reward_name(config) in ("custom", "code", "motif"):
-        from agents.rewards.make import make_reward
+        from agents.rewarding.make import make_reward
 
         with explained():
             make_reward(config)  # mistakes in it are told before anything is written
@@ -93,7 +93,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
         try:
             run.keep_reward_file(config)
             if _reward_name(config) == "calm":
-                from agents.rewards.calm import prepare
+                from agents.rewarding.calm import prepare
 
                 with explained():
                     prepare(config, run.path)
@@ -144,7 +144,7 @@ class Session:
             return run
         self.annotation: Annotation | Suggestions | None = None
         if self.taught is not None:
-            from agents.rewards import ellm, intrinsic
+            from agents.rewarding import ellm, intrinsic
             from reward_designers.intrinsic import GoalReward
 
             with explained():
@@ -153,7 +153,7 @@ class Session:
                 elif _reward_name(config) == "intrinsic":
                     self.annotation = intrinsic.teach(self.taught, config, run.path)
         elif self.subgoals is not None and isinstance(self.subgoals.judge, AskedSubgoals):
-            from agents.rewards import calm
+            from agents.rewarding import calm
 
             with explained():
                 self.annotation = calm.teach(self.subgoals.judge, config, run.path)
@@ -214,10 +214,10 @@ class Session:
 
         from agents.callbacks import quiet_warnings
         from agents.evaluation import picture
-        from agents.rewards.calm import subgoal_part
-        from agents.rewards.ellm import goals_part
-        from agents.rewards.intrinsic import intrinsic_part
-        from agents.rewards.make import make_reward
+        from agents.rewarding.calm import subgoal_part
+        from agents.rewarding.ellm import goals_part
+        from agents.rewarding.intrinsic import intrinsic_part
+        from agents.rewarding.make import make_reward
         from envs import task_of
         from envs.gl import ensure_gl
 

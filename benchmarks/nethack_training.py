@@ -29,8 +29,8 @@ from agents.build import make_model, make_venv, resolve
 from agents.checkpoint import Checkpoints
 from agents.cli import compose
 from agents.config.commands import TRAIN
-from agents.rewards.intrinsic import intrinsic_part, teach
-from agents.rewards.make import make_reward
+from agents.rewarding.intrinsic import intrinsic_part, teach
+from agents.rewarding.make import make_reward
 from agents.sb3 import VecReplaceReward
 from benchmarks.training_fps import Training
 from envs.nethack.captions import Captions

@@ -27,7 +27,7 @@ import numpy as np
 from agents.build import resolve
 from agents.cli import UsageError, compose, fail
 from agents.config.commands import TRAIN, TrainConfig
-from agents.rewards import calm
+from agents.rewarding import calm
 from envs.nethack import transitions
 from reward_designers.assets import asset
 from reward_designers.base import RewardError, RewardFn, as_reward, reward_fn

@@ -177,7 +177,7 @@ def make(spec: RewardSpec, config: TrainConfig, task: Task | None) -> RewardFn:
         RewardError: Its code cannot be loaded.
         OSError: Its file cannot be read.
     """
-    from agents.rewards.make import make_reward, restore_reward
+    from agents.rewarding.make import make_reward, restore_reward
     from reward_designers.base import RewardFn
 
     if spec.kind == "saved":

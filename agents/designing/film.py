@@ -46,7 +46,7 @@ def record(run: RunDir, path: Path) -> None:
     """Write an episode of a run's last policy, with its reward and the fitness in the picture."""
     from agents.build import make_player, make_venv
     from agents.evaluation import Video, run_episodes
-    from agents.rewards.make import make_reward
+    from agents.rewarding.make import make_reward
 
     config = run.read_config()
     with ExitStack() as stack:

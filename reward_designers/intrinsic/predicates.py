@@ -1,7 +1,7 @@
 """Predicates: a program that says of transitions which subgoals they achieve, written once by a language model.
 
 The model sees what a judge of single transitions would see, but as arrays, and is asked once for each task. The program
-runs wherever whoever makes it puts it; `agents.rewards.calm` puts it into the sandbox of `reward_designers.code`.
+runs wherever whoever makes it puts it; `agents.rewarding.calm` puts it into the sandbox of `reward_designers.code`.
 """
 
 from __future__ import annotations

@@ -6,18 +6,24 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 import envs
+from agents import cli
+from agents.acting.options import ACT
 from agents.cli import UsageError, compose, prepare, quote
 from agents.comparison.options import COMPARE
 from agents.config.algorithms import PPO
 from agents.config.commands import EVALUATE, TRAIN, TrainConfig
-from agents.config.options import options
+from agents.config.options import Command, options
 from agents.config.rewards import VLMReward
 from agents.config.worlds import ENVS, Render
+from agents.designing.options import DESIGN
 from agents.help import help_text
+from agents.offline.options import MOTIF
+from agents.prediction.options import PREDICTION
 
 
 def train_config(*arguments: str) -> TrainConfig:
@@ -192,3 +198,10 @@ def test_lists_of_texts_survive(value: str, expected: list[str]):
 def test_a_quotation_without_end_is_told():
     with pytest.raises(UsageError, match="the quotation that begins with ' has no end"):
         compose(COMPARE, "compare", ["rewards=[env,'vlm:a, b]"])
+
+
+@pytest.mark.parametrize("command", [TRAIN, EVALUATE, COMPARE, DESIGN, ACT, MOTIF, PREDICTION])
+def test_no_folder_has_the_name_of_an_option(command: Command):
+    """Hydra looks for config groups in the folder of the command that was called with ``python -m``."""
+    folders = {path.name for path in Path(cli.__file__).parent.iterdir() if path.is_dir()}
+    assert not folders & {*command.groups, *options(command.config)}

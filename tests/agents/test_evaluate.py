@@ -20,7 +20,7 @@ from agents.config.commands import EVALUATE
 from agents.evaluate import evaluate, table
 from agents.evaluation import interval, means, random_state_kept, run_episodes
 from agents.policies import load_policy, save_policy
-from agents.rewards.make import make_reward
+from agents.rewarding.make import make_reward
 from agents.runs import RunDir
 from agents.sb3 import VecReplaceReward
 from tests.agents.runners import configured, trained

@@ -72,7 +72,7 @@ def test_a_failing_reward_shows_no_traceback(tmp_path):
 
 def test_a_custom_reward_from_a_config_directory(tmp_path):
     (tmp_path / "conf" / "reward").mkdir(parents=True)
-    node = "_target_: reward_designers.base.FunctionReward\nfunction: agents.rewards.make:zero\n"
+    node = "_target_: reward_designers.base.FunctionReward\nfunction: agents.rewarding.make:zero\n"
     (tmp_path / "conf" / "reward" / "mine.yaml").write_text(node)
     run = RunDir(tmp_path / "run")
     directory = f"--config-dir={tmp_path / 'conf'}"
@@ -97,7 +97,7 @@ def test_a_custom_reward_from_a_config_directory(tmp_path):
         (["env=Hopper", "reward=vlm", "reward.model=ViT-B-3"], ["ViT-B-3", "ViT-B-32"]),
         (["env.id=Acrobot-v1", "reward=vlm"], ["reward.goal="]),
         (["env=Hopper", "reward=custom", "reward.path=nowhere.py:f"], ["no such file", "'nowhere.py'"]),
-        (["env=Hopper", "reward=custom", "reward.path=agents.rewards.make:zeroo"], ["'zeroo'", "'zero'"]),
+        (["env=Hopper", "reward=custom", "reward.path=agents.rewarding.make:zeroo"], ["'zeroo'", "'zero'"]),
     ],
 )
 def test_bad_input_leaves_nothing_behind(tmp_path, arguments: list[str], expected: list[str]):

@@ -10,8 +10,8 @@ import pytest
 from agents.build import find_task, resolve
 from agents.cli import UsageError
 from agents.comparison.specs import make, parse_rewards
-from agents.rewards.make import make_reward
-from agents.rewards.progress import STORE
+from agents.rewarding.make import make_reward
+from agents.rewarding.progress import STORE
 from agents.runs import read_progress
 from reward_designers.factored import FactoredReward
 from reward_designers.judges import JudgeReward

@@ -11,8 +11,8 @@ import pytest
 from agents.build import resolve
 from agents.cli import UsageError
 from agents.config.rewards import SubgoalJudge
-from agents.rewards.calm import prepare, subgoal_part
-from agents.rewards.make import make_reward
+from agents.rewarding.calm import prepare, subgoal_part
+from agents.rewarding.make import make_reward
 from agents.runs import RunDir, read_progress
 from reward_designers.llm import LLMError
 from tests.agents.runners import configured, numbers, resumed, trained

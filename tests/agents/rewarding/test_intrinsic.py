@@ -10,8 +10,8 @@ import pytest
 from agents.build import resolve
 from agents.cli import UsageError
 from agents.config.rewards import Judge
-from agents.rewards.intrinsic import intrinsic_part
-from agents.rewards.make import make_reward
+from agents.rewarding.intrinsic import intrinsic_part
+from agents.rewarding.make import make_reward
 from agents.runs import RunDir, read_progress
 from reward_designers.intrinsic import Label
 from reward_designers.llm.store import ReplyStore

@@ -12,7 +12,7 @@ from agents.comparison.options import COMPARE
 from agents.comparison.specs import RewardSpec, make, parse_rewards, reward_of, world_config
 from agents.config.commands import EVALUATE
 from agents.evaluate import evaluate
-from agents.rewards.make import make_reward
+from agents.rewarding.make import make_reward
 from agents.runs import RunDir, read_progress
 from agents.train import train
 from reward_designers import PotentialShaping

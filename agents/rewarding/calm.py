@@ -14,7 +14,7 @@ from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
 from agents.config.rewards import CalmReward, Novelty, SubgoalJudge
-from agents.rewards.novelty import looked_at, make_bonus
+from agents.rewarding.novelty import looked_at, make_bonus
 from envs.task import Task
 from reward_designers.assets import asset
 from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
@@ -192,7 +192,7 @@ def teach(judge: AskedSubgoals, config: TrainConfig, folder: Path) -> Annotation
     Raises:
         LLMError: It cannot be asked, or nothing is recorded.
     """
-    from agents.rewards.intrinsic import asked
+    from agents.rewarding.intrinsic import asked
 
     node, model = config.reward, config.llm
     form: dict[str, Any] = {"subgoals": judge.subgoals, "legend": _legend(judge.scene)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EllmReward
-from agents.rewards.intrinsic import goal_of, require_captions
+from agents.rewarding.intrinsic import goal_of, require_captions
 from envs.task import Task
 from reward_designers.base import RewardFn
 from reward_designers.intrinsic.goals import GoalReward

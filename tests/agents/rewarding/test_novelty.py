@@ -9,8 +9,8 @@ import pytest
 from agents.build import resolve
 from agents.cli import UsageError
 from agents.config.rewards import Novelty
-from agents.rewards.make import make_reward
-from agents.rewards.novelty import looked_at
+from agents.rewarding.make import make_reward
+from agents.rewarding.novelty import looked_at
 from agents.runs import RunDir, read_progress
 from reward_designers.novelty import CountNovelty
 from tests.agents.runners import configured, numbers, resumed, trained

@@ -18,7 +18,7 @@ from agents.config.rewards import (
     Novelty,
     RNDReward,
 )
-from agents.rewards import calm, ellm, intrinsic, novelty, progress
+from agents.rewarding import calm, ellm, intrinsic, novelty, progress
 
 if TYPE_CHECKING:
     import numpy as np

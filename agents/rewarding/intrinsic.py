@@ -11,7 +11,7 @@ from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
 from agents.config.rewards import CaptionModel, Judge, Novelty
 from agents.config.rewards import IntrinsicReward as IntrinsicConfig
-from agents.rewards.novelty import looked_at, make_bonus
+from agents.rewarding.novelty import looked_at, make_bonus
 from envs.task import Task
 from reward_designers.base import RewardError, RewardFn
 from reward_designers.intrinsic import Annotation, Annotator, IntrinsicReward, Lexicon, LLMAnnotator, Person, Replay

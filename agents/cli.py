@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from enum import Enum
 from pathlib import Path
@@ -29,6 +29,27 @@ FLAGS_WITH_VALUE += ("-cn", "--info", "-i", "--experimental-rerun")
 
 class UsageError(Exception):
     """What was asked for cannot be done; the message says what to ask instead."""
+
+
+def refuse_changes(given: Set[str], allowed: Set[str], what: str, where: object) -> None:
+    """See to it that what goes on where it was left, goes on as it began.
+
+    Args:
+        given: Keys on the command line.
+        allowed: Those that may be given, ``resume`` among them; a group's name allows its options.
+        what: Such as ``a run is``.
+        where: The file that says how it began.
+
+    Raises:
+        UsageError: Others were given.
+    """
+    if extra := sorted(key for key in given if key.partition(".")[0] not in allowed):
+        *names, last = sorted(allowed - {"resume"})
+        only = f"{', '.join(names)} and {last}" if names else last
+        raise UsageError(
+            f"{', '.join(extra)} cannot change when {what} resumed: it goes on as {where} says. "
+            f"Only {only} may be given."
+        )
 
 
 def fail(message: object, code: int = 2) -> NoReturn:

@@ -57,11 +57,7 @@ def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[
             until then is saved.
     """
     if config.resume is not None:
-        if extra := given - ALLOWED_ON_RESUME:
-            raise UsageError(
-                f"{', '.join(sorted(extra))} cannot change when a comparison is resumed: it goes on as "
-                f"{config.resume}/comparison.json says. Only device may be given."
-            )
+        cli.refuse_changes(given, ALLOWED_ON_RESUME, "a comparison is", f"{config.resume}/comparison.json")
         folder = ComparisonDir.open(config.resume)
     else:
         config, specs = check(config, given)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reward_designers.code.search import Designer
     from reward_designers.llm import LLM
 
-ALLOWED_ON_RESUME = ("resume", "workers", "ray", "feedback", "llm", "video")
+ALLOWED_ON_RESUME = frozenset({"resume", "workers", "ray", "feedback", "llm", "video"})
 
 
 def main() -> None:
@@ -54,11 +54,7 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
         SystemExit: With code 1 if no program could be trained, 130 if interrupted. What was done until then is kept.
     """
     if config.resume is not None:
-        if extra := [key for key in sorted(given) if key.split(".")[0] not in ALLOWED_ON_RESUME]:
-            raise UsageError(
-                f"{', '.join(extra)} cannot change when a search is resumed: it goes on as "
-                f"{config.resume}/design.yaml says. Only workers, ray, feedback, llm and video may be given."
-            )
+        cli.refuse_changes(given, ALLOWED_ON_RESUME, "a search is", f"{config.resume}/design.yaml")
         folder = DesignDir.open(config.resume)
     else:
         check(config)
@@ -72,7 +68,7 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
                 folder.write_config(config)
             folder.begin()
             saved = folder.read_config()
-            for key in {name.split(".")[0] for name in given} & set(ALLOWED_ON_RESUME) - {"resume"}:
+            for key in {name.split(".")[0] for name in given} & ALLOWED_ON_RESUME - {"resume"}:
                 setattr(saved, key, getattr(config, key))
             return _run(saved, folder)
         except (UsageError, OSError) as error:

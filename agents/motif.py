@@ -54,12 +54,7 @@ def motif(config: MotifConfig, given: frozenset[str] = frozenset()) -> dict[str,
         SystemExit: With code 130 if interrupted, 1 if the judge was given up; what was answered is kept.
     """
     if config.resume is not None:
-        if extra := {key for key in given if key.partition(".")[0] not in ALLOWED_ON_RESUME}:
-            allowed = ", ".join(sorted(ALLOWED_ON_RESUME - {"resume"}))
-            raise UsageError(
-                f"{', '.join(sorted(extra))} cannot change when it is resumed: it goes on as "
-                f"{config.resume}/motif.yaml says. Only {allowed} may be given."
-            )
+        cli.refuse_changes(given, ALLOWED_ON_RESUME, "it is", f"{config.resume}/motif.yaml")
         folder, saved = Path(config.resume), read_config(Path(config.resume))
         for key in {key.partition(".")[0] for key in given} - {"resume"}:
             setattr(saved, key, getattr(config, key))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from agents.sb3 import VecReplaceReward
     from envs.task import Task
     from reward_designers.base import RewardFn
-    from reward_designers.intrinsic import Annotation, GoalReward, IntrinsicReward, SubgoalReward
+    from reward_designers.intrinsic import Annotation, GoalReward, IntrinsicReward
     from reward_designers.intrinsic.suggestions import Suggestions
 
 MAX_EVAL_ENVS = 16
@@ -64,12 +64,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
             until then is saved.
     """
     if config.resume is not None:
-        if extra := {key for key in given if key.partition(".")[0] not in ALLOWED_ON_RESUME}:
-            allowed = ", ".join(sorted(ALLOWED_ON_RESUME - {"resume"}))
-            raise UsageError(
-                f"{', '.join(sorted(extra))} cannot change when a run is resumed: it goes on as "
-                f"{config.resume}/config.yaml says. Only {allowed} may be given."
-            )
+        cli.refuse_changes(given, ALLOWED_ON_RESUME, "a run is", f"{config.resume}/config.yaml")
         path = Path(config.resume)
         checkpoint = path if path.parent.name == "checkpoints" else None
         run = RunDir.open(path.parent.parent if checkpoint else path)
@@ -214,12 +209,11 @@ class Session:
 
         from agents.callbacks import quiet_warnings
         from agents.evaluation import picture
-        from agents.rewarding.calm import subgoal_part
-        from agents.rewarding.ellm import goals_part
-        from agents.rewarding.intrinsic import intrinsic_part
         from agents.rewarding.make import make_reward
+        from agents.rewarding.terms import part_of
         from envs import task_of
         from envs.gl import ensure_gl
+        from reward_designers.intrinsic import GoalReward, IntrinsicReward, SubgoalReward
 
         config, run = self.config, self.directory
         quiet_warnings()
@@ -230,8 +224,8 @@ class Session:
         self.reward: RewardFn | None = make_reward(config, run.path)
         self.taught: IntrinsicReward | GoalReward | None = None
         if _reward_name(config) in ("intrinsic", "motif", "ellm"):
-            self.taught = goals_part(self.reward) or intrinsic_part(self.reward)
-        self.subgoals: SubgoalReward | None = subgoal_part(self.reward) if _reward_name(config) == "calm" else None
+            self.taught = part_of(self.reward, GoalReward) or part_of(self.reward, IntrinsicReward)
+        self.subgoals = part_of(self.reward, SubgoalReward) if _reward_name(config) == "calm" else None
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)

@@ -29,8 +29,9 @@ from agents.build import make_model, make_venv, resolve
 from agents.checkpoint import Checkpoints
 from agents.cli import compose
 from agents.config.commands import TRAIN
-from agents.rewarding.intrinsic import intrinsic_part, teach
+from agents.rewarding.intrinsic import teach
 from agents.rewarding.make import make_reward
+from agents.rewarding.terms import part_of
 from agents.sb3 import VecReplaceReward
 from benchmarks.training_fps import Training
 from envs.nethack.captions import Captions
@@ -128,7 +129,7 @@ def ours(env: str, num_envs: int, folder: Path, *options: str) -> tuple[Training
     """The kit's tuned settings, with all that a run has; and its reward."""
     config = resolve(compose(TRAIN, "train", (f"env={env}", f"num_envs={num_envs}", "algo.n_steps=128", *options)))
     reward = make_reward(config)
-    part = intrinsic_part(reward)
+    part = part_of(reward, IntrinsicReward)
     if part is not None:
         teach(part, config, folder)
     model = make_model(config, make_venv(config, num_envs, reward))

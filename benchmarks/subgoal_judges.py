@@ -28,11 +28,12 @@ from agents.build import resolve
 from agents.cli import UsageError, compose, fail
 from agents.config.commands import TRAIN, TrainConfig
 from agents.rewarding import calm
+from agents.rewarding.terms import part_of
 from envs.nethack import transitions
 from reward_designers.assets import asset
 from reward_designers.base import RewardError, RewardFn, as_reward, reward_fn
 from reward_designers.code import CodeReward
-from reward_designers.intrinsic import AskedSubgoals, PredicateJudge, SubgoalRules
+from reward_designers.intrinsic import AskedSubgoals, PredicateJudge, SubgoalReward, SubgoalRules
 from reward_designers.intrinsic.predicates import PRELUDE
 from reward_designers.intrinsic.subgoal_scores import Score, scores
 from reward_designers.intrinsic.subgoals import subgoal_names
@@ -105,7 +106,7 @@ def judged(judge: RewardFn | tuple[str, ...], rows: list[dict[str, Any]], upstre
 
 def _configured(config: TrainConfig, folder: Path, batch: Any) -> np.ndarray:
     calm.prepare(config, folder)
-    part = calm.subgoal_part(calm.make_calm(config, folder))
+    part = part_of(calm.make_calm(config, folder), SubgoalReward)
     assert part is not None
     judge, unknown = part.judge, np.zeros(len(batch), bool)
     if isinstance(judge, AskedSubgoals):

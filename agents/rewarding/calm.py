@@ -14,7 +14,8 @@ from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
 from agents.config.rewards import CalmReward, Novelty, SubgoalJudge
-from agents.rewarding.novelty import looked_at, make_bonus
+from agents.rewarding.novelty import looked_at, novelty_term
+from agents.rewarding.terms import beside_env
 from envs.task import Task
 from reward_designers.assets import asset
 from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
@@ -26,7 +27,7 @@ from reward_designers.intrinsic.scenes import Scene
 from reward_designers.intrinsic.subgoal_llm import AskedSubgoals, SubgoalAnnotator, SubgoalReplay
 from reward_designers.intrinsic.subgoal_prompts import decompose, write_program
 from reward_designers.llm import LLM, connect
-from reward_designers.transforms import EnvReward, Sum
+from reward_designers.transforms import Sum
 
 BY_MODEL = "llm"
 """`reward.subgoals=llm`"""
@@ -171,19 +172,7 @@ def make_calm(config: TrainConfig, run_dir: Path | None) -> Sum:
         else:
             judge = AskedSubgoals(subgoals, **asdict(scene))
     own = SubgoalReward(subgoals, judge)
-    terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    terms["subgoals"] = node.coefficient * own
-    if node.novelty is not Novelty.none:
-        terms[node.novelty.name] = node.novelty_coefficient * make_bonus(node.novelty, node.novelty_of, config.seed)
-    return Sum(**terms)
-
-
-def subgoal_part(reward: object) -> SubgoalReward | None:
-    """The part of a reward that pays for subgoals, if there is one."""
-    if isinstance(reward, SubgoalReward):
-        return reward
-    parts = reward.parts().values() if isinstance(reward, RewardFn) else ()
-    return next((found for part in parts if (found := subgoal_part(part)) is not None), None)
+    return beside_env(config, subgoals=node.coefficient * own, **novelty_term(config))
 
 
 def teach(judge: AskedSubgoals, config: TrainConfig, folder: Path) -> Annotation:

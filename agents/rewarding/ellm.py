@@ -9,11 +9,11 @@ from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EllmReward
 from agents.rewarding.intrinsic import goal_of, require_captions
+from agents.rewarding.terms import beside_env
 from envs.task import Task
-from reward_designers.base import RewardFn
 from reward_designers.intrinsic.goals import GoalReward
 from reward_designers.intrinsic.suggestions import Suggestions
-from reward_designers.transforms import EnvReward, Sum
+from reward_designers.transforms import Sum
 
 
 def resolved(config: TrainConfig, task: Task | None) -> EllmReward:
@@ -45,16 +45,7 @@ def make_ellm(config: TrainConfig) -> Sum:
     situation = None if config.llm.name == "none" else node.situation
     own = GoalReward(node.goals or (), node.threshold, node.encoder, node.caption, situation)
     own.open()
-    terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    return Sum(**terms, goals=node.coefficient * own)
-
-
-def goals_part(reward: object) -> GoalReward | None:
-    """The part of a reward that pays for goals, if there is one."""
-    if isinstance(reward, GoalReward):
-        return reward
-    parts = reward.parts().values() if isinstance(reward, RewardFn) else ()
-    return next((found for part in parts if (found := goals_part(part)) is not None), None)
+    return beside_env(config, goals=node.coefficient * own)
 
 
 def teach(reward: GoalReward, config: TrainConfig, folder: Path) -> Suggestions | None:

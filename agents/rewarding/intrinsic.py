@@ -11,13 +11,14 @@ from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
 from agents.config.rewards import CaptionModel, Judge, Novelty
 from agents.config.rewards import IntrinsicReward as IntrinsicConfig
-from agents.rewarding.novelty import looked_at, make_bonus
+from agents.rewarding.novelty import looked_at, novelty_term
+from agents.rewarding.terms import beside_env
 from envs.task import Task
 from reward_designers.base import RewardError, RewardFn
 from reward_designers.intrinsic import Annotation, Annotator, IntrinsicReward, Lexicon, LLMAnnotator, Person, Replay
 from reward_designers.intrinsic.motif import at_quantile
 from reward_designers.llm import Budget, Sampling
-from reward_designers.transforms import EnvReward, Sum
+from reward_designers.transforms import Sum
 
 
 def resolved(config: TrainConfig, task: Task | None) -> IntrinsicConfig:
@@ -83,11 +84,7 @@ def make_intrinsic(config: TrainConfig) -> Sum:
     """The environment's own reward and the judge's, which nobody teaches yet: see `teach`."""
     node = config.reward
     own = IntrinsicReward(node.model.name, node.threshold, node.beta, node.cap, node.caption, config.seed)
-    terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    terms["intrinsic"] = node.coefficient * own
-    if node.novelty is not Novelty.none:
-        terms[node.novelty.name] = node.novelty_coefficient * make_bonus(node.novelty, node.novelty_of, config.seed)
-    return Sum(**terms)
+    return beside_env(config, intrinsic=node.coefficient * own, **novelty_term(config))
 
 
 def make_motif(config: TrainConfig, run_dir: Path | None = None) -> Sum:
@@ -105,21 +102,12 @@ def make_motif(config: TrainConfig, run_dir: Path | None = None) -> Sum:
     if node.quantile is not None:
         own = at_quantile(own, node.quantile)
     own.beta, own.cap = node.beta, node.cap
-    terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    return Sum(**terms, intrinsic=node.coefficient * own)
+    return beside_env(config, intrinsic=node.coefficient * own)
 
 
 def motif_file(path: str) -> Path:
     """The file of a reward, of its own or in a folder of `agents.motif`."""
     return Path(path) / "reward.npz" if Path(path).is_dir() else Path(path)
-
-
-def intrinsic_part(reward: object) -> IntrinsicReward | None:
-    """The part of a reward that a judge teaches, if there is one."""
-    if isinstance(reward, IntrinsicReward):
-        return reward
-    parts = reward.parts().values() if isinstance(reward, RewardFn) else ()
-    return next((found for part in parts if (found := intrinsic_part(part)) is not None), None)
 
 
 def teach(reward: IntrinsicReward, config: TrainConfig, folder: Path) -> Annotation:

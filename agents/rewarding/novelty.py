@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from agents.config.commands import TrainConfig
 from agents.config.rewards import CountReward, Novelty, RNDReward
+from agents.rewarding.terms import beside_env
 from envs.observations import Observations
 from reward_designers.base import RewardFn
 from reward_designers.novelty import RND, CountNovelty
-from reward_designers.transforms import EnvReward, Sum
+from reward_designers.transforms import Sum
 
 FIRST = {Novelty.count: ("caption", "observation"), Novelty.rnd: ("glyphs_crop",)}
 """What novelty is of where a task has it: what happened, in words; what is around. Elsewhere: what the agent sees."""
@@ -32,9 +33,13 @@ def looked_at(config: TrainConfig, kind: Novelty, of: list[str] | None) -> list[
     return list(names)
 
 
-def make_bonus(kind: Novelty, of: list[str], seed: int) -> RewardFn:
-    """A reward for novelty of a kind, with its usual settings."""
-    return CountNovelty(of, seed=seed) if kind is Novelty.count else RND(of, seed=seed)
+def novelty_term(config: TrainConfig) -> dict[str, RewardFn]:
+    """What ``reward.novelty`` adds to another reward, by name, with its usual settings; nothing if there is none."""
+    node = config.reward
+    if node.novelty is Novelty.none:
+        return {}
+    make = CountNovelty if node.novelty is Novelty.count else RND
+    return {node.novelty.name: node.novelty_coefficient * make(node.novelty_of, seed=config.seed)}
 
 
 def make_novelty(config: TrainConfig) -> Sum:
@@ -45,5 +50,4 @@ def make_novelty(config: TrainConfig) -> Sum:
         bonus = CountNovelty(node.of or (), node.lifelong, node.beta, node.bits, config.seed)
     else:
         bonus = RND(node.of or (), node.learning_rate, node.epochs, seed=config.seed)
-    terms = {"env": node.extrinsic * EnvReward()} if node.extrinsic else {}
-    return Sum(**terms, **{node.name: node.coefficient * bonus})
+    return beside_env(config, **{node.name: node.coefficient * bonus})

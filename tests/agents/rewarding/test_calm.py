@@ -11,9 +11,11 @@ import pytest
 from agents.build import resolve
 from agents.cli import UsageError
 from agents.config.rewards import SubgoalJudge
-from agents.rewarding.calm import prepare, subgoal_part
+from agents.rewarding.calm import prepare
 from agents.rewarding.make import make_reward
+from agents.rewarding.terms import part_of
 from agents.runs import RunDir, read_progress
+from reward_designers.intrinsic import SubgoalReward
 from reward_designers.llm import LLMError
 from tests.agents.runners import configured, numbers, resumed, trained
 from tests.reward_designers.llm.chat_server import ChatServer, Handler, answer, completion
@@ -64,7 +66,7 @@ def test_the_tasks_own_subgoals_are_the_default() -> None:
     both = make_reward(resolve(configured("env=MiniHack-KeyRoom-S5", "reward=calm", "reward.novelty=count")))
     assert both is not None
     assert [*both.parts()] == ["env", "subgoals", "count"]
-    assert subgoal_part(reward) is reward.parts()["subgoals"].reward
+    assert part_of(reward, SubgoalReward) is reward.parts()["subgoals"].reward
 
 
 def asks(server: ChatServer, judge: str, *more: str) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ import pytest
 from agents.build import resolve
 from agents.cli import UsageError
 from agents.config.rewards import Judge
-from agents.rewarding.intrinsic import intrinsic_part
 from agents.rewarding.make import make_reward
+from agents.rewarding.terms import part_of
 from agents.runs import RunDir, read_progress
-from reward_designers.intrinsic import Label
+from reward_designers.intrinsic import IntrinsicReward, Label
 from reward_designers.llm.store import ReplyStore
 from tests.agents.runners import configured, numbers, resumed, trained
 from tests.reward_designers.intrinsic.llm_server import answered, judge
@@ -101,7 +101,7 @@ def test_training_goes_on_without_the_server(
     rows = read_progress(run.progress)
     assert rows[-1]["time/total_timesteps"] == 128
     assert rows[-1][f"{JUDGED}/known"] == 0
-    reward = intrinsic_part(make_reward(run.read_config(), run.path))
+    reward = part_of(make_reward(run.read_config(), run.path), IntrinsicReward)
     assert reward is not None
     assert not reward.model(["The door opens."]).any()
 

@@ -191,7 +191,7 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
 
     from agents import pointer
     from agents.sb3 import algorithm_class, make_algorithm
-    from reward_designers.base import unknown_name
+    from reward_designers.errors import unknown_name
 
     algo = config.algo
     if not isinstance(venv.action_space, gym.spaces.Box) and algo.name not in ON_POLICY:
@@ -284,7 +284,7 @@ def _arguments(algo: Any, env: Any) -> dict[str, Any]:
 def _activation(name: str) -> Callable[[], Any]:
     from torch import nn
 
-    from reward_designers.base import unknown_name
+    from reward_designers.errors import unknown_name
 
     known = {"relu": nn.ReLU, "tanh": nn.Tanh, "elu": nn.ELU, "gelu": nn.GELU}
     if name not in known:

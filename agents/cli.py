@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from agents.config.options import Command, kind, options
 from agents.config.worlds import NETHACK
 from agents.help import help_text
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 FLAGS_WITH_VALUE: tuple[str, ...]
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp", "--config-name")

@@ -24,7 +24,7 @@ from agents.comparison.options import COMPARE, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
 from agents.runs import RunDir, locked, reason
 from agents.train import check_env, explained
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     from envs.task import Task
@@ -156,8 +156,8 @@ def _run(
     from agents.comparison.session import Session
     from agents.comparison.summary import summary
     from envs.gl import GLError
-    from reward_designers.base import RewardError
     from reward_designers.distances.coverage import CoverageError
+    from reward_designers.errors import RewardError
 
     quiet_warnings()
     try:

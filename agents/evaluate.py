@@ -24,7 +24,7 @@ from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
 from agents.config.rewards import CodeReward, CustomReward
 from agents.runs import RunDir, write_text
 from agents.train import MAX_EVAL_ENVS, explained
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from reward_designers.base import Encoder, RewardFn, Transition
+from reward_designers.base import RewardFn, Transition
+from reward_designers.encoders import Encoder
 
 CHUNK_BYTES = 64 << 20
 """Raw sources (frames) that may wait for their encoder."""

@@ -27,7 +27,9 @@ from agents.episodes import EpisodeStatistics
 from agents.recording import TransitionRecorder
 from envs.scoring import Rewardlike, Scorer, Scores
 from envs.wrappers import task_of
-from reward_designers.base import Components, RewardError, RewardFn, Transition, total, unknown_name
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError, unknown_name
+from reward_designers.evaluation import total
 
 ALGORITHMS = {
     "ppo": "stable_baselines3:PPO",

@@ -124,7 +124,7 @@ class Session:
             from agents.checkpoint_files import read_checkpoint
             from agents.guard import HackingAlarm
             from envs.gl import GLError
-            from reward_designers.base import RewardError
+            from reward_designers.errors import RewardError
             from reward_designers.intrinsic.subgoal_llm import AskedSubgoals
 
             config, run = self.config, self.directory
@@ -372,7 +372,7 @@ def explained() -> Iterator[None]:
     """Errors of the user's making end the program with their message alone."""
     from agents.checkpoint_files import CheckpointError
     from envs.gl import GLError
-    from reward_designers.base import RewardError
+    from reward_designers.errors import RewardError
     from reward_designers.llm import LLMError
 
     try:

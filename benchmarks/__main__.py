@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 SCRIPTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
 

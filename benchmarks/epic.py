@@ -28,9 +28,10 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 
-from reward_designers.base import Components, RewardFn, Transition, evaluate, reward_fn, total
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances import epic, epic_from_samples, epic_matrix, tabular
 from reward_designers.distances.samples import draw
+from reward_designers.evaluation import evaluate, total
 
 DISCOUNT = 0.99
 

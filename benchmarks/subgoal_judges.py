@@ -31,8 +31,9 @@ from agents.rewarding import calm
 from agents.rewarding.terms import part_of
 from envs.nethack import transitions
 from reward_designers.assets import asset
-from reward_designers.base import RewardError, RewardFn, as_reward, reward_fn
+from reward_designers.base import RewardFn, as_reward, reward_fn
 from reward_designers.code import CodeReward
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic import AskedSubgoals, PredicateJudge, SubgoalReward, SubgoalRules
 from reward_designers.intrinsic.predicates import PRELUDE
 from reward_designers.intrinsic.subgoal_scores import Score, scores

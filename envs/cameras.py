@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

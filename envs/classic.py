@@ -11,7 +11,8 @@ import numpy as np
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 
 from envs.task import Field, Task
-from reward_designers.base import Components, EpisodeMemory, FunctionReward, RewardFn, Transition
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition
+from reward_designers.memory import EpisodeMemory
 
 ANGLE_LIMIT = math.radians(12)
 """Gymnasium's limit for an upright pole, rad."""

@@ -17,7 +17,9 @@ from gymnasium.utils import RecordConstructorArgs
 
 from envs.observations import Observations
 from envs.task import Field, Task
-from reward_designers.base import Encoder, RewardFn, Transition, encode, unknown_name
+from reward_designers.base import RewardFn, Transition
+from reward_designers.encoders import Encoder, encode
+from reward_designers.errors import unknown_name
 
 Rows = dict[str, np.ndarray]
 Obs = np.ndarray | Rows

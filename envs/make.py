@@ -36,7 +36,8 @@ from envs.mujoco import (
 from envs.nethack import tasks as nethack
 from envs.task import Task
 from envs.wrappers import WithoutTermination, WithTask
-from reward_designers.base import FunctionReward, unknown_name
+from reward_designers.base import FunctionReward
+from reward_designers.errors import unknown_name
 
 _MODULES = (
     *(humanoid, humanoid_tasks, ant, half_cheetah, hopper, walker2d, humanoid_standup, swimmer),

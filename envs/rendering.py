@@ -26,7 +26,7 @@ import numpy as np
 
 from envs.cameras import DOUBLE_PENDULUM, PENDULUM, VLM_RM_HUMANOID, Camera, view_of
 from envs.gl import PACKAGES, GLError, ensure_gl, forget_gl
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -14,17 +14,9 @@ import numpy as np
 
 from envs.expose import StateTracker
 from envs.task import Task
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    FunctionReward,
-    RewardFn,
-    Transition,
-    as_reward,
-    evaluate,
-    evaluate_rows,
-    total,
-)
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition, as_reward
+from reward_designers.evaluation import evaluate, evaluate_rows, total
+from reward_designers.memory import EpisodeMemory
 
 Rewardlike = RewardFn | Callable[..., Any] | str | None
 

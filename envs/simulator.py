@@ -21,7 +21,9 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from envs.expose import StateTracker
 from envs.make import make
 from envs.wrappers import task_of
-from reward_designers.base import Components, EpisodeMemory, RewardFn, State, Transition, unknown_name
+from reward_designers.base import Components, RewardFn, State, Transition
+from reward_designers.errors import unknown_name
+from reward_designers.memory import EpisodeMemory
 
 BLOCK = 64
 """States that are stepped before fields and encodings are computed for all of them at once."""

@@ -1,48 +1,39 @@
 """What a reward is: a batched function of transitions that returns named components.
 
-Everything else in the kit (training, search, distances, plots) speaks only to this module. It needs numpy alone.
+Everything else in the kit (training, search, distances, plots) speaks only to this interface. It needs numpy alone.
 
     @reward_fn
     def stand(next_torso_height, action):
         return {"height": next_torso_height, "effort": -0.1 * np.square(action).sum(-1)}
 
     shaped = stand.clip(-1, 1) + 0.5 * other      # rewards compose, components keep their names
+
+Beside it: `evaluation` (calling a reward and checking what it returns), `memory` (of an episode), `encoders` (of heavy
+inputs), `transforms` and `shaping` (rewards made of rewards), `saving`, `checker` (the laws that every reward keeps).
 """
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import json
-import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from reward_designers.errors import RewardError, unknown_name
+from reward_designers.memory import EpisodeMemory
+
+if TYPE_CHECKING:
+    from reward_designers.encoders import Encoder
 
 State = Mapping[str, np.ndarray]
 """Named arrays that describe a state, each ``(n, ...)``."""
 Components = dict[str, np.ndarray]
 """Named parts of a reward, each ``(n,)`` float; their sum is the reward."""
-
-
-class RewardError(ValueError):
-    """A reward failed: it raised, or returned the wrong shape, type, or a value that is not finite."""
-
-
-def unknown_name(kind: str, name: object, options: Iterable[str]) -> str:
-    """Message for a name that does not exist: the value, the nearest valid choices, then all of them."""
-    options = sorted(map(str, options))
-    near = difflib.get_close_matches(str(name), options, n=3, cutoff=0.5)
-    if not near:
-        folded = {option.lower(): option for option in options}
-        near = [folded[match] for match in difflib.get_close_matches(str(name).lower(), folded, n=3, cutoff=0.5)]
-    hint = f" Did you mean {' or '.join(repr(match) for match in near)}?" if near else ""
-    return f"unknown {kind} {name!r}.{hint} Available: {', '.join(options) or 'none'}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,115 +84,6 @@ class Transition:
         return self.map(lambda array: array.reshape(n, *array.shape[lead:]))
 
 
-class EpisodeMemory:
-    """What a non-Markov reward remembers within an episode: named arrays with leading dimension ``num_envs``.
-
-    It belongs to the environment wrapper, so that one reward object can serve environments of different sizes.
-    """
-
-    def __init__(self, num_envs: int, prefix: str = "", _store: dict[str, tuple[np.ndarray, Any]] | None = None):
-        self.num_envs = num_envs
-        self._prefix = prefix
-        self._store = {} if _store is None else _store
-
-    def array(self, name: str, shape: tuple[int, ...] = (), dtype: Any = np.float64, fill: Any = 0) -> np.ndarray:
-        """The array ``name``, ``(num_envs, *shape)``, created full of ``fill`` at its first use. Change it in place.
-
-        For a table per row use ``array(name, dtype=object, fill=dict)`` (or ``list``): ``fill`` makes each row's own,
-        which may hold what JSON can.
-        """
-        key = self._prefix + name
-        if key not in self._store:
-            array = np.empty((self.num_envs, *shape), dtype)
-            self._store[key] = (array, fill)
-            _empty(array, fill, np.arange(self.num_envs))
-        array = self._store[key][0]
-        if array.shape[1:] != shape:
-            raise ValueError(f"episode memory {key!r} has rows of shape {array.shape[1:]}, asked for {shape}")
-        return array
-
-    def scope(self, name: str) -> EpisodeMemory:
-        """A view whose names cannot collide with those of other scopes; a composite gives one to each part."""
-        return EpisodeMemory(self.num_envs, f"{self._prefix}{name}/", self._store)
-
-    def reset(self, mask: np.ndarray) -> None:
-        """Empty the rows of finished episodes, here and in the scopes below; ``mask`` is ``(num_envs,)`` bool."""
-        if not self._store:
-            return
-        rows = np.flatnonzero(mask)
-        if len(rows):
-            for name, (array, fill) in self._store.items():
-                if name.startswith(self._prefix):
-                    _empty(array, fill, rows)
-
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Copies of all arrays by full name, and of what their rows are emptied to; tables as JSON."""
-        state = {}
-        for name, (array, fill) in self._store.items():
-            if array.dtype == object:
-                state[f"table:{name}"] = np.array([json.dumps(row) for row in array])
-            else:
-                state[f"array:{name}"] = array.copy()
-                state[f"fill:{name}"] = np.asarray(fill, dtype=array.dtype)
-        return state
-
-    def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
-        """Restore what `state_dict` returned."""
-        self._store.clear()
-        for key, array in state.items():
-            kind, name = key.split(":", 1)
-            if kind == "fill":
-                continue
-            if len(array) != self.num_envs:
-                raise ValueError(f"episode memory {name!r} has {len(array)} rows, expected {self.num_envs}")
-            if kind == "table":
-                rows = [json.loads(str(row)) for row in array]
-                self._store[name] = (np.empty(len(rows), object), type(rows[0]))
-                for row, table in enumerate(rows):
-                    self._store[name][0][row] = table
-            else:
-                self._store[name] = (np.array(array), state[f"fill:{name}"][()])
-
-
-def _empty(array: np.ndarray, fill: Any, rows: np.ndarray) -> None:
-    if array.dtype == object:
-        for row in rows:
-            array[row] = fill()
-    else:
-        array[rows] = fill
-
-
-class Encoder(ABC):
-    """Turns a heavy state array into a small one while transitions are collected: frame to embedding, text to facts.
-
-    What is stored, cached and compared is the small result, so a new prompt costs nothing. It is made once however many
-    rewards read it, so the input's name must say what makes it: encoders of the same name must give the same result.
-
-    Attributes:
-        source: The state array that it reads, such as ``frame``.
-        frame_size: (height, width) at which it wants frames; None if it reads no frames.
-        every: 1, or how many steps of a rollout it encodes one of, interpolating between: it needs whole rollouts then.
-    """
-
-    source: str = "frame"
-    frame_size: tuple[int, int] | None = None
-    every: int = 1
-
-    @abstractmethod
-    def __call__(self, source: np.ndarray) -> np.ndarray:
-        """Encode a batch ``(n, ...)`` into ``(n, ...)``."""
-
-    def rollout(self, source: np.ndarray, ends: np.ndarray) -> np.ndarray:
-        """Encode consecutive steps ``(T, num_envs, ...)`` into ``(T, num_envs, ...)``.
-
-        Args:
-            source: What to encode.
-            ends: ``(T, num_envs)`` bool, True at the last step of an episode.
-        """
-        encoded = self(source.reshape(-1, *source.shape[2:]))
-        return encoded.reshape(*ends.shape, *encoded.shape[1:])
-
-
 class RewardFn(ABC):
     """A reward function R(s, a, s'), batched over transitions.
 
@@ -244,6 +126,8 @@ class RewardFn(ABC):
             rollout: Transitions with leading dimensions ``(T, num_envs)``.
             memory: The episodes' memory at the rollout's start; advanced to its end. Fresh if None.
         """
+        from reward_designers.evaluation import evaluate
+
         if self.markov:
             shape = rollout.batch_shape
             components = evaluate(self, rollout.flatten(), num_envs=shape[1])
@@ -330,7 +214,7 @@ class RewardFn(ABC):
 
         return load(path)
 
-    # Composition. `transforms` and `shaping` build on this module, hence the imports inside.
+    # Composition. What rewards are composed by builds on this module, hence the imports inside.
 
     __array_ufunc__ = None  # so that numpy numbers leave `np.float64(0.5) * reward` to this class
 
@@ -494,97 +378,3 @@ def as_reward(reward: RewardFn | Callable[..., Any] | str) -> RewardFn:
     if callable(reward):
         return FunctionReward(reward)
     raise RewardError(f"expected a reward or a function of named arrays, got {reward!r}")
-
-
-def call(reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None) -> Components:
-    """What ``reward`` returns, unchecked; an error that it raises becomes a `RewardError` that names it."""
-    if memory is None and not reward.markov:
-        raise RewardError(f"reward {reward.name!r} is not Markov: give it an EpisodeMemory, or relabel a rollout")
-    try:
-        components = reward(t, memory)
-    except RewardError:
-        raise
-    except Exception as error:
-        raise RewardError(f"reward {reward.name!r} raised {type(error).__name__}: {error}") from error
-    if not (type(components) is dict or isinstance(components, Mapping)) or not components:
-        raise RewardError(f"reward {reward.name!r} must return a dict of named components, got {components!r}")
-    return components
-
-
-def evaluate(
-    reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None, *, num_envs: int | None = None
-) -> Components:
-    """The components of ``reward`` as float64 arrays ``(n,)``, checked.
-
-    Args:
-        reward: What to evaluate.
-        t: A batch with leading dimension n.
-        memory: For rewards that are not Markov.
-        num_envs: If the batch is a flattened rollout, how many environments it came from, for error messages.
-
-    Raises:
-        RewardError: It raised, or returned something of the wrong shape or type, or values that are not finite. The
-            message names the reward, the component, the rows (environments) and the offending values.
-    """
-    names, rows = evaluate_rows(reward, t, memory, num_envs=num_envs)
-    return dict(zip(names, rows, strict=True))
-
-
-def evaluate_rows(
-    reward: RewardFn, t: Transition, memory: EpisodeMemory | None = None, *, num_envs: int | None = None
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """What `evaluate` returns as the components' names, and one array ``(components, n)`` float64 of their values."""
-    components = call(reward, t, memory)
-    # This runs at every step of training: one look at all components together, a closer one if anything is odd.
-    n, values = len(t), tuple(components.values())
-    for array in values:
-        if type(array) is not np.ndarray or array.shape != (n,) or array.dtype.kind not in "fbiu":
-            break
-    else:
-        rows = np.array(values, dtype=np.float64)  # a copy: rewards may return views of the state
-        if math.isfinite(np.vdot(rows, rows)):  # in one pass, and quietly; where squares overflow, look closer
-            return tuple(components), rows
-    checked = [
-        _checked(array, n, f"reward {reward.name!r}, component {name!r}", num_envs or n)
-        for name, array in components.items()
-    ]
-    return tuple(components), np.stack(checked)
-
-
-def _checked(values: Any, n: int, where: str, num_envs: int) -> np.ndarray:
-    try:
-        array = np.array(values)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(array.dtype)
-    except (TypeError, ValueError) as error:
-        raise RewardError(f"{where}: expected real numbers, got {type(values).__name__} ({error})") from error
-    if array.shape != (n,):
-        raise RewardError(
-            f"{where}: expected shape ({n},), one value per row, got {array.shape}; "
-            "arrays are batched, so index features from the end (obs[:, 0]) and sum over the last axis"
-        )
-    with np.errstate(over="ignore"):  # of longer floats
-        array = array.astype(np.float64)
-    if len(rows := np.flatnonzero(~np.isfinite(array))):
-        shown = ", ".join(f"{array[row]} in env {row % num_envs}" for row in rows[:5])
-        raise RewardError(f"{where}: {len(rows)} of {n} values are not finite: {shown}")
-    return array
-
-
-def total(components: Components | np.ndarray) -> np.ndarray:
-    """The reward ``(n,)`` float64: the sum of its components, a dict or ``(components, n)``, added in their order."""
-    values = iter(components if isinstance(components, np.ndarray) else components.values())
-    result = np.array(next(values), dtype=np.float64)
-    for array in values:
-        result += array
-    return result
-
-
-def encode(encoders: Mapping[str, Encoder], state: State) -> dict[str, np.ndarray]:
-    """``state`` with what the encoders make of it added, where it is missing and its source is there."""
-    made = {
-        name: encoder(state[encoder.source])
-        for name, encoder in encoders.items()
-        if name not in state and encoder.source in state
-    }
-    return {**state, **made}

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 
 ENCODERS = ("wordllama", "all-MiniLM-L6-v2", "sentence-transformers/MODEL")
 KEPT = 65536

@@ -11,16 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    RewardError,
-    RewardFn,
-    Transition,
-    encode,
-    total,
-    unknown_name,
-)
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.encoders import encode
+from reward_designers.errors import RewardError, unknown_name
+from reward_designers.evaluation import total
+from reward_designers.memory import EpisodeMemory
 
 LAWS: dict[str, str] = {
     "runs": "a batch evaluates without an error",

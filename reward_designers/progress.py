@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, State, Transition, unknown_name
+from reward_designers.base import Components, RewardFn, State, Transition
+from reward_designers.errors import RewardError, unknown_name
+from reward_designers.memory import EpisodeMemory
 
 MODES = ("potential", "raw")
 Row = Mapping[str, Any]

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import RewardError, RewardFn, unknown_name
+from reward_designers.base import RewardFn
+from reward_designers.errors import RewardError, unknown_name
 
 
 def save(reward: RewardFn, path: str | os.PathLike[str]) -> None:

@@ -6,16 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    RewardError,
-    RewardFn,
-    State,
-    Transition,
-    as_reward,
-    evaluate,
-)
+from reward_designers.base import Components, RewardFn, State, Transition, as_reward
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate
+from reward_designers.memory import EpisodeMemory
 
 
 @dataclass(eq=False)

@@ -17,17 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    RewardError,
-    RewardFn,
-    Transition,
-    as_reward,
-    call,
-    evaluate,
-    total,
-)
+from reward_designers.base import Components, RewardFn, Transition, as_reward
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import call, evaluate, total
+from reward_designers.memory import EpisodeMemory
 
 
 class Composite(RewardFn):

@@ -20,8 +20,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("agents", "envs", "reward_designers")
-# `base` reaches for these inside its methods (`a + b` builds a Sum): the one cycle, and a lazy one.
-LAZY = {"reward_designers.transforms", "reward_designers.shaping", "reward_designers.saving"}
+# What the interface is made of. All but the first two build on `base`, which reaches for them inside its methods
+# (`a + b` builds a Sum): the one cycle, and a lazy one.
+INTERFACE = {
+    f"reward_designers.{name}"
+    for name in ("errors", "memory", "encoders", "evaluation", "transforms", "shaping", "saving")
+}
 HEAVY = ("torch", "torchvision", "open_clip", "mujoco", "stable_baselines3", "matplotlib", "scipy", "transformers")
 OPTIONAL = (
     "openai",
@@ -84,7 +88,7 @@ def allowed(module: str, target: str) -> bool:
         return True
     if within(module, "envs"):
         return within(target, "envs") or (within(target, "reward_designers") and designer(target) is None)
-    if not within(target, "reward_designers") or (module == "reward_designers.base" and target not in LAZY):
+    if not within(target, "reward_designers") or (module == "reward_designers.base" and target not in INTERFACE):
         return False
     return designer(target) in (None, "reward_designers.llm", designer(module))
 

@@ -27,7 +27,7 @@ from agents.prediction.sources import Source, make_source, needs_llm
 from agents.runs import git_revision, locked, make_writable, reason, removed_if_empty, unused, versions, write_text
 from agents.spending import spending
 from envs.text.game import Maker
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.llm import LLM, LLMError, connect
 
 ABOUT = """A language model as the agent in a world of words: a thought and a command at each step (ReAct).

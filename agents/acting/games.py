@@ -13,7 +13,7 @@ import numpy as np
 from agents.cli import UsageError
 from agents.config.worlds import EnvConfig
 from envs.text.game import Maker, TextGame
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 
 def makers(env: EnvConfig, episodes: int, seed: int, folder: Path) -> list[Maker]:

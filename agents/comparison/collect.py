@@ -26,8 +26,9 @@ from agents.comparison.coverages import POLICIES, CoverageSpec, describe, parse_
 from agents.config.commands import TrainConfig
 from agents.config.worlds import EnvConfig
 from agents.runs import versions
-from reward_designers.base import Encoder, RewardFn, Transition
+from reward_designers.base import RewardFn, Transition
 from reward_designers.distances import Coverage, CoverageError, concatenate, mixture
+from reward_designers.encoders import Encoder
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from agents.train import located
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition, call
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.distances import Coverage
 from reward_designers.distances.canonical import Canonical, Canonicalizer
 from reward_designers.distances.jackknife import distances
 from reward_designers.distances.samples import Samples, draw
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import call
+from reward_designers.memory import EpisodeMemory
 
 Progress = Callable[[int, int], None]
 MOST = 1024

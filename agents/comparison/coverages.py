@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agents.cli import UsageError
 from agents.runs import RunDir
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 KINDS = ("random", "iid", "expert", "own", "noised", "file", "mixture")
 POLICIES = ("random", "expert", "own", "noised")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.train import located
-from reward_designers.base import RewardError, RewardFn
+from reward_designers.base import RewardFn
 from reward_designers.distances import (
     Coverage,
     Distance,
@@ -27,6 +27,7 @@ from reward_designers.distances import (
 )
 from reward_designers.distances.canonical import Canonical, Canonicalizer, require_markov
 from reward_designers.distances.samples import draw
+from reward_designers.errors import RewardError
 
 DARD_TRANSITIONS, DARD_ACTIONS = 1024, 16
 """Each of so many transitions is simulated twice for each of so many actions."""

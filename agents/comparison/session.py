@@ -37,8 +37,9 @@ from agents.train import explained, located
 from envs import ReplaceReward, task_of
 from envs.gl import GLError
 from envs.simulator import make_simulator
-from reward_designers.base import RewardError, RewardFn
+from reward_designers.base import RewardFn
 from reward_designers.distances import Coverage, Simulator, step_rewards
+from reward_designers.errors import RewardError
 
 RANDOM = CoverageSpec("random", "random")
 STEP = "time/total_timesteps"

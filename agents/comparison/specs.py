@@ -18,7 +18,7 @@ from agents.config.commands import TrainConfig
 from agents.config.language_models import NoModel
 from agents.config.rewards import CodeReward, CustomReward, EnvReward, Extractor, FactoredReward, VLMReward, ZeroReward
 from agents.runs import RunDir
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     from envs.task import Task

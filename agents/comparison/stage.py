@@ -12,8 +12,10 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from agents.recording import CHUNK_BYTES, Column
 from envs.scoring import Scorer
 from envs.wrappers import task_of
-from reward_designers.base import Components, Encoder, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.distances import Coverage
+from reward_designers.encoders import Encoder
+from reward_designers.memory import EpisodeMemory
 
 Policy = Callable[[Any, np.ndarray], np.ndarray]
 """From observations of all environments, and ``(num_envs,)`` bool where an episode begins, to actions."""

@@ -10,10 +10,11 @@ import numpy as np
 
 from agents.designing.duplicates import SAMPLES, Duplicates
 from agents.designing.journal import Journal
-from reward_designers.base import RewardError, RewardFn
+from reward_designers.base import RewardFn
 from reward_designers.distances.canonical import Canonicalizer
 from reward_designers.distances.distance import DegenerateRewardError, direction, pearson_distance
 from reward_designers.distances.samples import draw
+from reward_designers.errors import RewardError
 
 OWN = "env"
 """Stands for the environment's own reward."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from reward_designers.base import Transition, evaluate, total
+from reward_designers.base import Transition
 from reward_designers.code import CodeReward
 from reward_designers.code.program import Entry
 from reward_designers.distances.epic import epic
+from reward_designers.evaluation import evaluate, total
 
 SAMPLES = 512
 """Transitions, and draws for their expectations, of an EPIC distance."""

@@ -27,11 +27,11 @@ from agents.designing.setting import Setting
 from agents.designing.training import Outcome, Training, Workers
 from agents.designing.trajectories import Pair, Trajectories
 from agents.runs import write_text
-from reward_designers.base import RewardError
 from reward_designers.code import validate
 from reward_designers.code.program import Entry
 from reward_designers.code.search import Candidate, Designer, History, Proposal
 from reward_designers.code.validate import Finding, Validation
+from reward_designers.errors import RewardError
 from reward_designers.llm import LLM, Prompt
 
 HELDOUT_SEED = 2_000_000

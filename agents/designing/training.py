@@ -182,7 +182,7 @@ def train_and_score(training: Training) -> Outcome | None:
     """
     from agents.designing.watching import worst_episodes
     from agents.train import train
-    from reward_designers.base import RewardError
+    from reward_designers.errors import RewardError
 
     config, began = training.config, (time.monotonic(), _cpu_seconds())
     path = Path(config.run_dir or "")

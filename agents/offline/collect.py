@@ -14,7 +14,8 @@ from agents.config.rewards import EnvReward
 from agents.offline.options import MotifConfig
 from agents.offline.policy import Random, Trained
 from agents.runs import RunDir
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.memory import EpisodeMemory
 
 
 class Listener(RewardFn):

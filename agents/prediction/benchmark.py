@@ -43,7 +43,7 @@ from agents.runs import (
 )
 from agents.spending import spending
 from envs.text.worlds import WORLDS
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.llm import LLM, LLMError, connect
 
 TASKS = 20

@@ -20,7 +20,7 @@ from agents.cli import fail
 from agents.prediction.data import PredictionTask, Step, Trajectory, write_tasks
 from envs.text.game import Maker, TextGame, TextState
 from envs.text.worlds import WORLDS, maker
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 PREFIX = 3
 """At most so many random commands before the expert's."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.factored import AlfworldGoals, AlfworldRules, Extractor, FactoredState, Goal, GoalInterpreter
 from reward_designers.factored.extractor import Row, RowExtractor
 

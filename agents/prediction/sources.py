@@ -18,7 +18,7 @@ import numpy as np
 from agents.cli import UsageError
 from agents.prediction.data import Trajectory
 from agents.prediction.rules import RULES
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.factored import Extractor, GoalInterpreter
 from reward_designers.llm import LLM, Questions
 

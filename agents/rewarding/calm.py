@@ -18,7 +18,7 @@ from agents.rewarding.novelty import looked_at, novelty_term
 from agents.rewarding.terms import beside_env
 from envs.task import Task
 from reward_designers.assets import asset
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.checker import check_reward
 from reward_designers.code import CodeReward, parse_reply
 from reward_designers.intrinsic import Annotation, Annotator, SubgoalReward, SubgoalRules
@@ -27,6 +27,7 @@ from reward_designers.intrinsic.scenes import Scene
 from reward_designers.intrinsic.subgoal_llm import AskedSubgoals, SubgoalAnnotator, SubgoalReplay
 from reward_designers.intrinsic.subgoal_prompts import decompose, write_program
 from reward_designers.llm import LLM, connect
+from reward_designers.memory import EpisodeMemory
 from reward_designers.transforms import Sum
 
 BY_MODEL = "llm"

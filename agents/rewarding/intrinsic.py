@@ -14,7 +14,8 @@ from agents.config.rewards import IntrinsicReward as IntrinsicConfig
 from agents.rewarding.novelty import looked_at, novelty_term
 from agents.rewarding.terms import beside_env
 from envs.task import Task
-from reward_designers.base import RewardError, RewardFn
+from reward_designers.base import RewardFn
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic import Annotation, Annotator, IntrinsicReward, Lexicon, LLMAnnotator, Person, Replay
 from reward_designers.intrinsic.motif import at_quantile
 from reward_designers.llm import Budget, Sampling

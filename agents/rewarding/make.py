@@ -65,7 +65,8 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
     Raises:
         RewardError: It cannot be made.
     """
-    from reward_designers.base import FunctionReward, RewardError, as_reward, reward_fn
+    from reward_designers.base import FunctionReward, as_reward, reward_fn
+    from reward_designers.errors import RewardError
 
     node = config.reward
     if isinstance(node, dict):

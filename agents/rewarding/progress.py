@@ -12,7 +12,7 @@ from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.rewards import Extractor, FactoredReward, JudgeReward
 from reward_designers import factored, judges
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.progress import ProgressReward
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from envs.alfworld.games import SPLITS, TASK_TYPES, Game, load_games
 from envs.alfworld.planner import plan
 from envs.alfworld.simulator import Simulator, State
 from envs.alfworld.stock import AlfworldExpert
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 STEPS = 50
 """ALFWorld's own limit."""

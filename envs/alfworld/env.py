@@ -16,7 +16,7 @@ from envs.alfworld.games import Game, load_games
 from envs.alfworld.picture import draw
 from envs.alfworld.simulator import Simulator, State
 from envs.nethack.terminal import SHAPE
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 LONGEST = 4096
 """Characters in an observation; ALFWorld's own have up to 900."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reward_designers.assets import asset
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 TASK_TYPES = (
     "pick_and_place_simple",

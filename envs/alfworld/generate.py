@@ -46,7 +46,7 @@ from envs.alfworld.planner import household, plan
 from envs.alfworld.rooms import LAMP, Room, receptacle_class, statistics
 from envs.alfworld.simulator import Simulator
 from reward_designers.assets import asset
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 COUNTS = {"train": 240, "valid_seen": 60, "valid_unseen": 60}
 MIX = ("small", "small", "medium")

@@ -23,7 +23,7 @@ from envs.alfworld.facts import Facts, Query, Row, changed, collect
 from envs.alfworld.games import Game
 from envs.alfworld.grammar import Context, Grammar, Speaker, parse_grammar
 from envs.alfworld.pddl import Action, Conjunction, Fact, Literal, parse_domain, parse_problem, type_facts
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 NOTHING_HAPPENS = "Nothing happens."
 WORLDS_KEPT = 512

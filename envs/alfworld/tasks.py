@@ -14,7 +14,8 @@ import numpy as np
 
 from envs.alfworld.games import TASK_TYPES
 from envs.task import Field, Task
-from reward_designers.base import Components, EpisodeMemory, FunctionReward, RewardFn, Transition
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition
+from reward_designers.memory import EpisodeMemory
 
 NAME, ENV_ID = "ALFWorld", "ALFWorld-v0"
 STEPS = 50

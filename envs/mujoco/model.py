@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 
 class Names(dict[str, int]):

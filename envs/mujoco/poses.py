@@ -23,7 +23,8 @@ from envs.expose import MUJOCO_ARRAYS
 from envs.mujoco.humanoid import MODEL
 from envs.mujoco.humanoid_tasks import TASKS
 from envs.task import Task
-from reward_designers.base import Transition, evaluate
+from reward_designers.base import Transition
+from reward_designers.evaluation import evaluate
 
 
 @dataclass(frozen=True)

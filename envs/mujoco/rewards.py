@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from envs.mujoco.model import Model
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.memory import EpisodeMemory
 
 Range = tuple[float, float]
 

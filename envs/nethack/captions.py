@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from envs.nethack.fields import AT
 from envs.nethack.followers import Map
 from envs.nethack.glyphs import sight
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     from envs.nethack.game import NetHackGame

@@ -29,7 +29,7 @@ from envs.nethack.rules import (
     set_buffers,
 )
 from envs.nethack.terminal import SHAPE, Terminal
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 OBSERVATIONS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
 """What is observed unless asked for otherwise."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 _LINES = Path(__file__).with_suffix(".txt").read_text().splitlines()
 TIME_LIMITS = {env_id: int(limit) for env_id, limit in map(str.split, _LINES)}

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from envs.nethack.fields import FIELDS
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.memory import EpisodeMemory
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from envs.text.game import Maker, TextGame
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     from envs.alfworld.games import Game

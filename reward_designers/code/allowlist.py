@@ -7,10 +7,10 @@ import symtable
 import warnings
 from typing import Any, NoReturn
 
-from reward_designers.base import RewardError, unknown_name
 from reward_designers.code.sandbox.namespace import BUILTINS
 from reward_designers.code.surface import LINALG, MATH, NUMPY, REASONS, TYPING, VALUES
 from reward_designers.code.text import sanitized
+from reward_designers.errors import RewardError, unknown_name
 
 SURFACES = {"numpy": NUMPY, "math": MATH, "typing": TYPING, "numpy.linalg": LINALG}
 DROPPED = ("__future__", "typing", "numpy.typing")

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reward_designers.base import unknown_name
 from reward_designers.code.allowlist import ProgramRejected, check, normalized, parse, refuse
 from reward_designers.code.sandbox.protocol import MAX_SOURCE
+from reward_designers.errors import unknown_name
 
 Entry = Literal["reward", "potential", "achieved"]
 """The function of a program: a reward, a potential phi(s) for shaping, or what was achieved, 1 or 0."""

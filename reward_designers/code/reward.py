@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.code.program import Entry, parse_program, source_of
 from reward_designers.code.sandbox.client import Limits, ProgramError, Worker
 from reward_designers.code.sandbox.namespace import namespace
 from reward_designers.code.sandbox.protection import REMEDY, Protection, Sandbox, SandboxUnavailable, check_name
 from reward_designers.code.sandbox.results import ResultError, components_of
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 
 
 @dataclass(eq=False)

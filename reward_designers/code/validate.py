@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from reward_designers.base import Components, RewardError, RewardFn, Transition, evaluate, total, unknown_name
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.checker import check_reward
 from reward_designers.code.allowlist import ProgramRejected
 from reward_designers.code.program import Entry, Program
@@ -26,6 +26,8 @@ from reward_designers.code.reward import CodeReward
 from reward_designers.code.sandbox.client import ProgramError
 from reward_designers.code.sandbox.protection import Sandbox
 from reward_designers.code.text import sanitized
+from reward_designers.errors import RewardError, unknown_name
+from reward_designers.evaluation import evaluate, total
 from reward_designers.laws import RewardCheckError
 
 Stage = Literal["program", "load", "laws", "components", "trajectories"]

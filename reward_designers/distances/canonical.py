@@ -24,10 +24,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from reward_designers.base import RewardError, RewardFn, State, Transition, call, evaluate_rows
+from reward_designers.base import RewardFn, State, Transition
 from reward_designers.distances.distance import UnsupportedRewardError, round_off
 from reward_designers.distances.samples import Samples, distinct
 from reward_designers.distances.terms import weighted_terms
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import call, evaluate_rows
 
 Structure = Literal["auto", "general"]
 

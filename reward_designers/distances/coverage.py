@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import RewardFn, State, Transition, encode
+from reward_designers.base import RewardFn, State, Transition
+from reward_designers.encoders import encode
 from reward_designers.saving import write_npz
 
 FORMAT = 1

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import RewardError, RewardFn, State, Transition, as_reward, encode, unknown_name
+from reward_designers.base import RewardFn, State, Transition, as_reward
 from reward_designers.distances.canonical import Canonical, Evaluator, require_markov
 from reward_designers.distances.distance import Distance
 from reward_designers.distances.jackknife import distance_matrix, distances
@@ -35,6 +35,8 @@ from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
 from reward_designers.distances.terms import weighted_terms
+from reward_designers.encoders import encode
+from reward_designers.errors import RewardError, unknown_name
 
 ROWS = 1024
 """Most transitions that are simulated at once."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 
 
 class DegenerateRewardError(ValueError):

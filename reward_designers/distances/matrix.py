@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reward_designers.base import RewardFn, as_reward, unknown_name
+from reward_designers.base import RewardFn, as_reward
 from reward_designers.distances.distance import Distance
+from reward_designers.errors import unknown_name
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from reward_designers.base import RewardFn, Transition, encode, evaluate, total
+from reward_designers.base import RewardFn, Transition
 from reward_designers.distances.bootstrap import (
     Trajectories,
     draws,
@@ -29,6 +29,8 @@ from reward_designers.distances.bootstrap import (
 )
 from reward_designers.distances.coverage import Coverage
 from reward_designers.distances.distance import Distance, direction, pearson_distance
+from reward_designers.encoders import encode
+from reward_designers.evaluation import evaluate, total
 
 ROWS = 2**14
 """Transitions for which a reward is computed at once."""

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Encoder, RewardError, RewardFn, State, Transition, encode, unknown_name
+from reward_designers.base import RewardFn, State, Transition
+from reward_designers.encoders import Encoder, encode
+from reward_designers.errors import RewardError, unknown_name
 
 GROUPS = 64
 """Groups that the jackknife leaves out in turn: its standard errors are right to 1 / sqrt(2 * 63), about 9 %."""

@@ -29,7 +29,7 @@ from itertools import combinations
 
 import numpy as np
 
-from reward_designers.base import RewardFn, Transition, as_reward, encode, evaluate, total
+from reward_designers.base import RewardFn, Transition, as_reward
 from reward_designers.distances.canonical import Evaluator, require_markov
 from reward_designers.distances.distance import Distance
 from reward_designers.distances.jackknife import interval
@@ -38,6 +38,8 @@ from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
 from reward_designers.distances.terms import weighted_terms
 from reward_designers.distances.values import StateFeatures, Values
+from reward_designers.encoders import encode
+from reward_designers.evaluation import evaluate, total
 from reward_designers.shaping import PotentialShaping
 
 FOLDS = 4

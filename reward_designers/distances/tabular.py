@@ -21,8 +21,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reward_designers.base import unknown_name
 from reward_designers.distances.distance import DegenerateRewardError, direction, pearson_distance, round_off
+from reward_designers.errors import unknown_name
 
 Canonicalization = Literal["value", "value_potential", "minimal"]
 

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reward_designers.base import State, unknown_name
+from reward_designers.base import State
+from reward_designers.errors import unknown_name
 
 FOURIER = 128
 """Random Fourier features, beside linear and quadratic ones."""

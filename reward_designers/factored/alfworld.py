@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.factored.extractor import GoalInterpreter, Row, RowExtractor
 from reward_designers.factored.score import ANYTHING
 from reward_designers.factored.state import FactoredState, Goal, kind_and_number

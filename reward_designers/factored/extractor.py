@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.factored.score import score
 from reward_designers.factored.state import FactoredState, Goal
 

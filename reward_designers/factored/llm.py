@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.factored.extractor import Extractor, GoalInterpreter, Row
 from reward_designers.factored.state import FactoredState, Goal, Objects, kind_and_number
 from reward_designers.llm import Prompt, Questions

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.factored.extractor import Row, RowExtractor
 from reward_designers.factored.state import FactoredState, Goal
 

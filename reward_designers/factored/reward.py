@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reward_designers.base import RewardError, Transition, unknown_name
+from reward_designers.base import Transition
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.factored.alfworld import AlfworldFacts, AlfworldGoals, AlfworldRules
 from reward_designers.factored.extractor import Extractor, FixedGoal, GoalInterpreter
 from reward_designers.factored.llm import LLMExtractor, LLMGoals

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from reward_designers.base import RewardError, unknown_name
 from reward_designers.embeddings import ENCODERS, Embedder
+from reward_designers.errors import RewardError, unknown_name
 
 SIMILARITIES = ("exact", "embedding", *ENCODERS[1:])
 

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.embeddings import Embedder
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic.suggestions import Suggestions
+from reward_designers.memory import EpisodeMemory
 
 TOP = 20
 """Goals that `GoalReward.top` lists."""

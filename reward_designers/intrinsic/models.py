@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 from reward_designers.intrinsic.labels import Label, Preference
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic.labels import Preference
 from reward_designers.intrinsic.models import Ranking
 from reward_designers.intrinsic.reward import IntrinsicReward

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition, evaluate
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate
 from reward_designers.intrinsic.scenes import Scene
 from reward_designers.intrinsic.subgoals import subgoal_names
+from reward_designers.memory import EpisodeMemory
 
 CHARACTERS = {character: ord(character) for character in string.printable if ord(character) >= 32}
 PRELUDE = f'''\

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 
 ORDERS = ("priority", "fifo", "newest")
 TURNS = ("frequent", "newest", "frequent", "doubtful")

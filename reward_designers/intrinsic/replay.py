@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 from reward_designers.intrinsic.memory import Memory, Remembered
 from reward_designers.llm import LLMError, open_store
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic.annotation import Annotation
 from reward_designers.intrinsic.models import CaptionModel, below, make_model
+from reward_designers.memory import EpisodeMemory
 
 TOP = 20
 """Captions that `IntrinsicReward.top` lists."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import RewardError, Transition
+from reward_designers.base import Transition
+from reward_designers.errors import RewardError
 
 LENGTH = 512
 """Characters of a text that a program gets; the rest is cut off."""

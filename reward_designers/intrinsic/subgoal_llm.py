@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.intrinsic.annotation import Annotation
 from reward_designers.intrinsic.forms import AGAIN, Form
 from reward_designers.intrinsic.llm import LLMAnnotator
@@ -22,6 +22,7 @@ from reward_designers.intrinsic.replay import Replay
 from reward_designers.intrinsic.scenes import Scene, write_scene
 from reward_designers.intrinsic.subgoals import subgoal_names
 from reward_designers.llm import Prompt
+from reward_designers.memory import EpisodeMemory
 
 SCENES = """\
 You judge how a player of a video game is doing. The goal:

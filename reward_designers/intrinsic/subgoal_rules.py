@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic.subgoals import subgoal_names
+from reward_designers.memory import EpisodeMemory
 
 
 class SubgoalRule(NamedTuple):

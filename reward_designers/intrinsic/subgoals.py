@@ -18,7 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition, as_reward, evaluate
+from reward_designers.base import Components, RewardFn, Transition, as_reward
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate
+from reward_designers.memory import EpisodeMemory
 
 RECENT = 100
 """Of how many of the last episodes `SubgoalReward.rows` tells the share."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reward_designers.base import RewardError, Transition, unknown_name
+from reward_designers.base import Transition
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.judges.forms import FORMS, Form, Step
 from reward_designers.llm import Questions
 from reward_designers.progress import ProgressReward, Row, Table

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 from reward_designers.llm.messages import BudgetError
 
 Price = tuple[float, float]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reward_designers.assets import asset
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 from reward_designers.llm.budget import Budget
 from reward_designers.llm.client import OpenAILLM
 from reward_designers.llm.messages import LLM, Sampling

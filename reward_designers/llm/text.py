@@ -28,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from reward_designers.base import unknown_name
+from reward_designers.errors import unknown_name
 from reward_designers.llm.messages import LLMError, Prompt, Reply, Request, Sampling
 from reward_designers.llm.store import ReplyStore
 

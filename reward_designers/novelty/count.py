@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 from reward_designers.novelty.keys import Keys
 from reward_designers.novelty.sketch import Sketch
 

@@ -13,7 +13,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from reward_designers.base import RewardError, State
+from reward_designers.base import State
+from reward_designers.errors import RewardError
 
 DIGEST = 16
 """Bytes of a key."""

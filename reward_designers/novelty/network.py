@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from reward_designers.base import RewardError, State
+from reward_designers.base import State
+from reward_designers.errors import RewardError
 
 GLYPHS, VECTOR = 8192, 8
 """Entries of the table of random vectors for what is on a map, and their length."""

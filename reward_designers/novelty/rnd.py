@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 from reward_designers.novelty.statistics import Moments, discounted
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from reward_designers.base import Encoder
+from reward_designers.encoders import Encoder
 from reward_designers.vlm.models import ClipModel
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from reward_designers.assets import asset
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 from reward_designers.vlm.network import ImageTower
 from reward_designers.vlm.torchvision_compat import open_clip
 

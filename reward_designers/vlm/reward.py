@@ -17,7 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from reward_designers.base import Components, Encoder, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.encoders import Encoder
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 
 
 @dataclass(eq=False)

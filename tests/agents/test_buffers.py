@@ -18,7 +18,10 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 from agents import buffers
 from agents.buffers import use_relabelling
 from agents.sb3 import VecReplaceReward, make_algorithm
-from reward_designers.base import Encoder, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import RewardFn, Transition
+from reward_designers.encoders import Encoder
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 
 
 def markov(obs: np.ndarray, next_obs: np.ndarray, terminated: np.ndarray, truncated: np.ndarray) -> dict:

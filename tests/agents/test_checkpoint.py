@@ -28,7 +28,8 @@ from agents import checkpoint_files
 from agents.checkpoint import CheckpointError, Checkpoints, load_checkpoint, save_checkpoint
 from agents.checkpoint_files import checkpoints, verify_checkpoint
 from agents.sb3 import VecReplaceReward, find_reward_wrapper, make_algorithm
-from reward_designers.base import EpisodeMemory, RewardFn, Transition
+from reward_designers.base import RewardFn, Transition
+from reward_designers.memory import EpisodeMemory
 
 
 class Remembers(RewardFn):

@@ -16,7 +16,9 @@ from agents.sb3 import VecReplaceReward, find_reward_wrapper, learns, make_algor
 from envs.task import Field, Task
 from envs.wrappers import WithTask
 from reward_designers import EnvReward
-from reward_designers.base import EpisodeMemory, RewardError, RewardFn, Transition, reward_fn
+from reward_designers.base import RewardFn, Transition, reward_fn
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 
 
 def of_observations(obs: np.ndarray, next_obs: np.ndarray, action: np.ndarray, terminated: np.ndarray) -> dict:

@@ -12,8 +12,9 @@ from agents.runs import read_progress
 from benchmarks._distance_tables import COVERAGES, draw, find, normalized, tables
 from benchmarks.distance_study import STUDIES, Study, measure
 from benchmarks.learning import Cell, folder
-from reward_designers.base import RewardFn, as_reward, evaluate, total
+from reward_designers.base import RewardFn, as_reward
 from reward_designers.checker import check_reward
+from reward_designers.evaluation import evaluate, total
 from tests.agents.runners import trained
 from tests.envs.test_laws import transitions
 

@@ -15,7 +15,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 import envs
 from envs.expose import Expose, StateTracker, state_readers
 from envs.wrappers import WithTask
-from reward_designers.base import Components, Encoder, EpisodeMemory, FunctionReward, RewardFn, Transition
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition
+from reward_designers.encoders import Encoder
+from reward_designers.memory import EpisodeMemory
 from tests.envs.worlds import TASK, Walk
 
 

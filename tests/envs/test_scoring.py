@@ -12,7 +12,8 @@ import envs
 from envs.scoring import Scorer
 from envs.wrappers import WithTask
 from reward_designers import EnvReward, Sum
-from reward_designers.base import FunctionReward, RewardError
+from reward_designers.base import FunctionReward
+from reward_designers.errors import RewardError
 from tests.envs.worlds import TASK, Walk
 
 

@@ -11,7 +11,8 @@ import pytest
 import envs
 from envs.expose import StateTracker
 from envs.simulator import BLOCK, make_simulator, restorable
-from reward_designers.base import RewardFn, Transition, evaluate, reward_fn, total
+from reward_designers.base import RewardFn, Transition, reward_fn
+from reward_designers.evaluation import evaluate, total
 
 SIMULATED = [name for name in envs.names() if restorable(envs.make(name))]
 

@@ -13,7 +13,9 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
 import envs
 from envs.wrappers import WithTask
-from reward_designers.base import Components, EpisodeMemory, RewardError, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 from tests.envs.worlds import TASK, Walk
 
 MODES = list(AutoresetMode)

@@ -12,7 +12,8 @@ import pytest
 
 import envs
 from envs.wrappers import WithoutTermination, WithTask
-from reward_designers.base import RewardError, RewardFn, reward_fn
+from reward_designers.base import RewardFn, reward_fn
+from reward_designers.errors import RewardError
 from tests.envs.worlds import TASK, Walk, near
 
 

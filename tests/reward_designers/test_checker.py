@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reward_designers.base import Components, Encoder, EpisodeMemory, RewardFn, Transition, reward_fn
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.checker import BASIC, LAWS, RewardCheckError, check_reward, random_batch
+from reward_designers.encoders import Encoder
+from reward_designers.memory import EpisodeMemory
 from reward_designers.transforms import Delta, Normalized
 
 BATCH = random_batch({"obs": (3,), "other": (2,)}, n=12, action_shape=(2,))

@@ -14,18 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    FunctionReward,
-    RewardError,
-    RewardFn,
-    Transition,
-    as_reward,
-    evaluate,
-    reward_fn,
-)
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition, as_reward, reward_fn
 from reward_designers.checker import random_batch
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate
+from reward_designers.memory import EpisodeMemory
 from reward_designers.saving import from_node, reference, resolve
 from reward_designers.transforms import Constant, Normalized, Sum
 
@@ -162,7 +155,7 @@ def write(path: Path, config: Any, **arrays: np.ndarray) -> Path:
     [
         ({"_target_": "os.system", "command": "true"}, "os.system is not a reward class"),
         ({"_target_": "reward_designers.base.RewardFn"}, "abstract"),
-        ({"_target_": "reward_designers.base.evaluate"}, "is not a reward class"),
+        ({"_target_": "reward_designers.evaluation.evaluate"}, "is not a reward class"),
         ({"_target_": "reward_designers.transforms.Summ"}, "Did you mean 'Sum'"),
         ({"_target_": "nowhere.at_all.Reward"}, "cannot import 'nowhere.at_all'"),
         ({"_target_": "Reward"}, "expected 'package.module:name'"),

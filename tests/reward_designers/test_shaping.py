@@ -5,18 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    FunctionReward,
-    RewardError,
-    RewardFn,
-    Transition,
-    evaluate,
-    reward_fn,
-    total,
-)
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition, reward_fn
 from reward_designers.checker import random_batch
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate, total
+from reward_designers.memory import EpisodeMemory
 from reward_designers.shaping import PotentialShaping
 from reward_designers.transforms import Delta
 

@@ -11,18 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    FunctionReward,
-    RewardError,
-    RewardFn,
-    Transition,
-    evaluate,
-    reward_fn,
-    total,
-)
+from reward_designers.base import Components, FunctionReward, RewardFn, Transition, reward_fn
 from reward_designers.checker import random_batch
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate, total
+from reward_designers.memory import EpisodeMemory
 from reward_designers.transforms import Clipped, Constant, Delta, Normalized, Scaled, Sum, add
 
 

@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from reward_designers.base import RewardError
 from reward_designers.code.sandbox import protocol
 from reward_designers.code.sandbox.process import INPUT_BYTES, OUTPUT_BYTES, Process
 from reward_designers.code.sandbox.protection import REMEDY, Protection, Sandbox, SandboxUnavailable
 from reward_designers.code.text import sanitized
+from reward_designers.errors import RewardError
 
 START_TIMEOUT = 120.0
 CPU_GRANT = 600.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reward_designers.base import RewardError, unknown_name
+from reward_designers.errors import RewardError, unknown_name
 
 Sandbox = Literal["required", "available", "none"]
 SANDBOXES: tuple[Sandbox, ...] = ("required", "available", "none")

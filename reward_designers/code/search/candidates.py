@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from reward_designers.base import unknown_name
 from reward_designers.code.allowlist import ProgramRejected
 from reward_designers.code.program import Entry, parse_program
 from reward_designers.code.search.training import TrainingRecord
 from reward_designers.code.validate import Validation
+from reward_designers.errors import unknown_name
 
 Status = Literal["proposed", "rejected", "trained"]
 

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from reward_designers.base import unknown_name
 from reward_designers.code.program import parse_program
 from reward_designers.code.search.candidates import Candidate, History
 from reward_designers.code.search.designer import Designer, Proposal, failed_rounds, iterations
 from reward_designers.code.search.prompts import Prompts
 from reward_designers.code.search.world import WorldDescription
+from reward_designers.errors import unknown_name
 
 METHODS = ("random", "cmaes")
 

@@ -22,8 +22,11 @@ from agents.runs import RunDir
 from agents.train import train
 from envs.rendering import frame_of
 from envs.simulator import make_simulator
-from reward_designers.base import Components, Encoder, EpisodeMemory, RewardFn, Transition, evaluate, reward_fn, total
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances import Coverage, CoverageError
+from reward_designers.encoders import Encoder
+from reward_designers.evaluation import evaluate, total
+from reward_designers.memory import EpisodeMemory
 from tests.envs.worlds import Walk
 
 LENGTH = 50

@@ -13,8 +13,9 @@ from agents.comparison.measures import (
     starc_distances,
     step_measures,
 )
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition, reward_fn
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances import Coverage, epic_matrix, erc, starc_matrix
+from reward_designers.memory import EpisodeMemory
 
 N = 300
 EPIC = {"discount": 0.9, "samples": N, "seed": 3}

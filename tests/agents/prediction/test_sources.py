@@ -13,7 +13,7 @@ from agents.cli import UsageError
 from agents.prediction.data import Step, Trajectory
 from agents.prediction.rules import QuestGoals
 from agents.prediction.sources import OFFLINE, NotForThis, make_source, needs_llm
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.llm import LLM, Prompt, Reply
 
 

@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from reward_designers import evaluate, random_batch
-from reward_designers.base import RewardError
 from reward_designers.code import CodeReward, ProgramError, ProgramRejected, load_program, validate
+from reward_designers.errors import RewardError
 
 ROWS = 5
 

@@ -19,10 +19,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 import envs
 from agents.sb3 import VecReplaceReward
 from reward_designers import RewardFn, check_reward, random_batch, reward_fn
-from reward_designers.base import RewardError, Transition
+from reward_designers.base import Transition
 from reward_designers.code import CodeReward, ProgramError, ProgramRejected, SandboxUnavailable, load_program
 from reward_designers.code.sandbox.client import Worker
 from reward_designers.code.surface import LINALG, MATH, NUMPY, TYPING
+from reward_designers.errors import RewardError
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = """

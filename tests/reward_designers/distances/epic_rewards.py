@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from reward_designers.base import (
-    Components,
-    RewardFn,
-    Transition,
-    evaluate,
-    reward_fn,
-    total,
-)
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances.samples import Samples, draw
+from reward_designers.evaluation import evaluate, total
 
 GAMMA = 0.9
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reward_designers.base import Components, EpisodeMemory, RewardFn, State, Transition
+from reward_designers.base import Components, RewardFn, State, Transition
+from reward_designers.memory import EpisodeMemory
 
 
 @dataclass(eq=False)

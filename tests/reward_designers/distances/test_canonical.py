@@ -5,16 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    RewardFn,
-    Transition,
-    reward_fn,
-)
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances import epic_matrix
 from reward_designers.distances.canonical import Canonicalizer
 from reward_designers.distances.samples import draw
+from reward_designers.memory import EpisodeMemory
 from tests.reward_designers.distances.epic_rewards import GAMMA, batch, mixed, reaches, samples, walk
 
 

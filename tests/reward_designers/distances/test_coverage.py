@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reward_designers.base import Components, Encoder, EpisodeMemory, RewardFn, Transition
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.distances import Coverage, CoverageError, concatenate, mixture
+from reward_designers.encoders import Encoder
+from reward_designers.memory import EpisodeMemory
 
 
 def walk(lengths=(4, 3), *, name="walk", start=0.0, cut=()) -> Coverage:

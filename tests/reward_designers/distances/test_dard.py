@@ -7,8 +7,9 @@ import pytest
 
 import envs
 from envs.simulator import make_simulator
-from reward_designers.base import RewardError, RewardFn, Transition, reward_fn
+from reward_designers.base import RewardFn, Transition, reward_fn
 from reward_designers.distances import UnsupportedRewardError, dard, dard_matrix, tabular
+from reward_designers.errors import RewardError
 from tests.reward_designers.distances.small import Lookup, TableSimulator, batch, deterministic, everything, walk
 from tests.reward_designers.distances.worlds import make_world
 

@@ -11,15 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    RewardError,
-    RewardFn,
-    Transition,
-    reward_fn,
-)
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances import UnsupportedRewardError, epic, epic_from_samples, epic_matrix
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 from tests.reward_designers.distances.epic_rewards import (
     GAMMA,
     REWARDS,

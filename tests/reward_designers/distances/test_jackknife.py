@@ -7,13 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from reward_designers.base import (
-    Components,
-    EpisodeMemory,
-    RewardFn,
-    Transition,
-)
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.distances import epic, epic_from_samples, tabular
+from reward_designers.memory import EpisodeMemory
 from tests.reward_designers.distances.epic_rewards import (
     GAMMA,
     batch,

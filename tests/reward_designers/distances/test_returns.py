@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reward_designers.base import Components, EpisodeMemory, RewardFn, Transition, reward_fn
+from reward_designers.base import Components, RewardFn, Transition, reward_fn
 from reward_designers.distances import Coverage, episode_returns, erc, spearman, step_rewards, trajectory_pearson
+from reward_designers.memory import EpisodeMemory
 
 
 def coverage(lengths: tuple[int, ...] = (3, 1, 2)) -> Coverage:

@@ -9,16 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reward_designers.base import (
-    Components,
-    Encoder,
-    EpisodeMemory,
-    RewardError,
-    RewardFn,
-    Transition,
-)
+from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.distances import Distance, epic
 from reward_designers.distances.samples import distinct, draw
+from reward_designers.encoders import Encoder
+from reward_designers.errors import RewardError
+from reward_designers.memory import EpisodeMemory
 from tests.reward_designers.distances.epic_rewards import GAMMA, batch, joined, mixed, pearson, reaches, replaced, turns
 
 

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import spearmanr
 
 import envs
-from reward_designers.base import RewardError, RewardFn, Transition, reward_fn
+from reward_designers.base import RewardFn, Transition, reward_fn
 from reward_designers.distances import UnsupportedRewardError, starc, starc_matrix, tabular
+from reward_designers.errors import RewardError
 from tests.reward_designers.distances.small import Lookup, TableSimulator, walk
 
 N, GAMMA = 24, 0.95

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from reward_designers import RewardFn, evaluate, random_batch, reward_fn
-from reward_designers.base import total
 from reward_designers.distances.terms import weighted_terms
+from reward_designers.evaluation import total
 
 FIRST = reward_fn(lambda obs: obs[:, 0])
 SECOND = reward_fn(lambda obs: np.square(obs[:, 1]))

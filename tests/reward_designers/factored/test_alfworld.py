@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.factored import AlfworldFacts, AlfworldGoals, AlfworldRules, Episode, FactoredState, score
 from reward_designers.factored.alfworld import contradictions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.factored import NumberWords
 
 SCALE = {"torso_height": ["low", 0.8, "middle", 1.2, "high"]}

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from reward_designers.base import RewardError
 from reward_designers.embeddings import Embedder, EmbeddingError
+from reward_designers.errors import RewardError
 from reward_designers.factored import score
 from reward_designers.factored.similarity import EmbeddingSimilarity
 

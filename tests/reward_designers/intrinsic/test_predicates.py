@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from reward_designers import RewardFn, Transition, check_reward
-from reward_designers.base import RewardError
 from reward_designers.code import CodeReward, ProgramError, ProgramRejected
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic import PredicateJudge, SubgoalReward
 from reward_designers.intrinsic.predicates import PRELUDE
 

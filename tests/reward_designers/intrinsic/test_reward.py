@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from reward_designers import RewardFn, Transition, check_reward
-from reward_designers.base import EpisodeMemory, RewardError
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic.annotation import Annotation
 from reward_designers.intrinsic.labels import Annotator, Label
 from reward_designers.intrinsic.models import MODELS
 from reward_designers.intrinsic.reward import IntrinsicReward
+from reward_designers.memory import EpisodeMemory
 
 HELPFUL = {"key": 1.0, "door": 0.75, "wall": 0.0}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reward_designers import Transition
-from reward_designers.base import RewardError
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic import Scene
 from reward_designers.intrinsic.scenes import LENGTH
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from reward_designers import RewardFn, Transition, check_reward
-from reward_designers.base import EpisodeMemory, RewardError
+from reward_designers.errors import RewardError
 from reward_designers.intrinsic import SubgoalReward, SubgoalRules
 from reward_designers.intrinsic.subgoals import subgoal_names
+from reward_designers.memory import EpisodeMemory
 
 KEY, DOOR = "Pick up the key.", "Unlock and open the door."
 NAMES = ("pick-up-the-key", "unlock-and-open-the-door")

@@ -12,8 +12,11 @@ import pytest
 import torch
 
 import envs
-from reward_designers.base import RewardError, RewardFn, Transition, encode, evaluate, total
+from reward_designers.base import RewardFn, Transition
 from reward_designers.checker import check_reward
+from reward_designers.encoders import encode
+from reward_designers.errors import RewardError
+from reward_designers.evaluation import evaluate, total
 from reward_designers.vlm.reward import VLMReward
 from reward_designers.vlm.torchvision_compat import open_clip
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import field, fields, is_dataclass, make_dataclass
@@ -70,8 +69,10 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
     """
     arguments = sys.argv[1:]
     if {"-h", "--help"} & set(arguments):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `--help | head` ends quietly
-        print(help_text(command, name, description, arguments))
+        try:
+            print(help_text(command, name, description, arguments), flush=True)
+        except BrokenPipeError:  # `--help | head` ends quietly: what is left goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     try:
         sys.argv[1:] = prepare(arguments, command)

@@ -43,9 +43,9 @@ def ask(annotation: Annotation, counts: Mapping[str, int], *, patience: float = 
     """
     preferences: list[Preference] = []
     progress = Progress(len(counts))
-    annotation.submit([*counts], [*counts.values()])
     quiet, failing, stopped = 0, None, ""
     try:
+        annotation.submit([*counts], [*counts.values()])
         while True:
             preferences += annotation.collect()[1]
             status = annotation.status()

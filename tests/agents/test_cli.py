@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -175,6 +176,16 @@ sys.exit(code)
     else:
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")
+
+
+def test_help_ends_quietly_when_nobody_reads_on():
+    """As in `--help | head`; and signals stay as they were, since `main` may be called by another program."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-m", "agents.motif", "--help"]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": ""})
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize(

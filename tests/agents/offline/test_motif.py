@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from agents.motif import MOTIF, motif, read_config
 from agents.runs import read_progress
 from tests.agents.runners import numbers, resumed, trained
 from tests.reward_designers.intrinsic.llm_server import judge
-from tests.reward_designers.llm.chat_server import ChatServer
+from tests.reward_designers.llm.chat_server import ChatServer, Handler, hang
 from tests.reward_designers.llm.conftest import server
 
 __all__ = ["server"]
@@ -108,20 +109,31 @@ def test_a_language_model_is_asked_once_and_stops_at_its_limit(tmp_path: Path, s
     assert "calls of the judge" in (tmp_path / "motif" / "report.html").read_text()
 
 
-def test_killed_or_interrupted_it_goes_on_with_what_was_paid_for(tmp_path: Path, server: ChatServer) -> None:
-    server.default = judge(median=0.15, sigma=0.0)
+def test_interrupted_it_goes_on_with_what_was_paid_for(tmp_path: Path, server: ChatServer) -> None:
+    answered = Event()
+
+    def first(handler: Handler, body: dict[str, Any]) -> None:
+        answered.wait()
+        judge()(handler, body)
+
+    server.script.append(first)
+    server.default = hang  # whoever does not heed the interrupt never ends
     arguments = (f"output={tmp_path / 'motif'}", *SMALL, *asked(server), "llm.concurrency=1")
     command = [sys.executable, "-m", "agents.motif", *arguments]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not server.bodies and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not server.bodies and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)  # nothing more is asked from now on
+        answered.set()
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
-    assert f"go on with resume={tmp_path / 'motif'}" in told
+    assert len(server.bodies) == 1
+    assert f"interrupted after 8 answers; go on with resume={tmp_path / 'motif'}" in told
+    server.default = judge()
     summary = went_on(tmp_path / "motif")
     assert summary["state"] == "finished"
-    assert max(pairs(server).values()) == 1
+    assert set(pairs(server).values()) == {1}
 
 
 def test_a_policy_of_a_run_plays(tmp_path: Path) -> None:
@@ -149,7 +161,7 @@ def test_only_what_may_change_is_changed_on_resume(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no motif\.yaml"):
         went_on(tmp_path)
     made(tmp_path / "motif", "steps=200")
-    with pytest.raises(UsageError, match=r"steps cannot change.*Only comparisons, llm, quantile may be given"):
+    with pytest.raises(UsageError, match=r"steps cannot change.*Only comparisons, llm and quantile may be given"):
         went_on(tmp_path / "motif", "steps=400")
     with pytest.raises(UsageError, match="holds a reward already: go on with resume="):
         made(tmp_path / "motif")

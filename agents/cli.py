@@ -84,7 +84,7 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    register(command, name, ConfigStore.instance())
+    register(command, name, ConfigStore.instance(), sys.argv[1:])
     failed: list[str] = []
 
     def job(node: Any) -> None:
@@ -123,8 +123,9 @@ def compose(command: Command, name: str, arguments: Sequence[str]) -> Any:
     from hydra import compose, initialize
     from hydra.core.config_store import ConfigStore
 
-    register(command, name, ConfigStore.instance())
-    overrides = [text for text in prepare(arguments, command) if not text.startswith(("hydra", "-"))]
+    prepared = prepare(arguments, command)
+    register(command, name, ConfigStore.instance(), prepared)
+    overrides = [text for text in prepared if not text.startswith(("hydra", "-"))]
     with initialize(version_base="1.3", config_path=None):
         return _typed(compose(name, overrides), command)
 
@@ -141,16 +142,23 @@ def _typed(node: Any, command: Command) -> Any:
     return config
 
 
-def register(command: Command, name: str, store: Any) -> None:
-    """Put the config and its groups into Hydra's ``store``, in place of another command's."""
+def register(command: Command, name: str, store: Any, arguments: Sequence[str]) -> None:
+    """Put the config and its groups into Hydra's ``store``, in place of another command's.
+
+    Of each group the default and what ``arguments`` name, since Hydra takes a millisecond for each choice, of which
+    ``env`` has hundreds; all of them where a sweep or a user's own files may ask for others.
+    """
     for group in [entry for entry in store.repo if entry != "hydra" and not entry.endswith(".yaml")]:
         del store.repo[group]
     defaults = ["_self_", *({group: choice} for group, choice in command.defaults.items())]
     extra = [("defaults", list[Any], field(default_factory=lambda: defaults))]
     store.store(name=name, node=make_dataclass(command.config.__name__, extra, bases=(command.config,)))
+    given = [argument.lstrip("+").partition("=") for argument in arguments]
+    everything = any(key.startswith("-") for key, _, _ in given)
     for group, choices in command.groups.items():
-        for choice, node in choices.items():
-            store.store(group=group, name=choice, node=node)
+        named = {command.defaults.get(group), *(value for key, _, value in given if key == group)}
+        for choice in choices.keys() if everything else choices.keys() & named:
+            store.store(group=group, name=choice, node=choices[choice])
 
 
 def prepare(arguments: Sequence[str], command: Command) -> list[str]:

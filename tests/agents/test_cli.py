@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
 
 import envs
 from agents import cli
@@ -209,6 +210,21 @@ def test_lists_of_texts_survive(value: str, expected: list[str]):
 def test_a_quotation_without_end_is_told():
     with pytest.raises(UsageError, match="the quotation that begins with ' has no end"):
         compose(COMPARE, "compare", ["rewards=[env,'vlm:a, b]"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offered"),
+    [
+        (["env=Hopper", "seed=3"], {"Humanoid", "Hopper"}),
+        (["-m", "env=Hopper,Swimmer"], set(TRAIN.groups["env"])),
+        (["--config-dir=mine", "env=based_on_hopper"], set(TRAIN.groups["env"])),
+    ],
+)
+def test_hydra_is_offered_what_can_be_asked_for(arguments: list[str], offered: set[str]):
+    store = ConfigStore()
+    cli.register(TRAIN, "train", store, arguments)
+    assert {file.removesuffix(".yaml") for file in store.repo["env"]} == offered
+    assert "env.yaml" in store.repo["reward"]
 
 
 @pytest.mark.parametrize("command", [TRAIN, EVALUATE, COMPARE, DESIGN, ACT, MOTIF, PREDICTION])

@@ -4,21 +4,21 @@
     python -m benchmarks.vlm_reward --device cuda --models ViT-B-32,ViT-L-14,ViT-H-14,ViT-bigG-14   # wall time there
 
 The design to compare with is that of VLM-RM's public code, written here from its description: Gymnasium's render(),
-each frame transformed on its own, float32, a batch
-a step, the regularisation as a D x D matrix. Weights are random, which is as fast
-as any; both sides have the same ones, and their rewards are compared. One thread, one run, the sides take turns:
-compare within it, the machine's speed cancels out.
+each frame transformed on its own, float32, a batch a step, the regularisation as a D x D matrix. Weights are random,
+which is as fast as any; both sides have the same ones, and their rewards are compared. One thread, one run, the sides
+take turns: compare within it, the machine's speed cancels out.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -173,6 +173,23 @@ class _Rollouts:
         """See `agents.sb3.Consumer`."""
 
 
+@contextlib.contextmanager
+def no_viewer() -> Iterator[None]:
+    """Put the OpenGL context of the design's viewers aside: no training has one, and to change places with it costs."""
+    if os.environ["MUJOCO_GL"] != "egl":
+        yield
+        return
+    from mujoco import egl
+
+    gl = egl.EGL
+    nothing = gl.EGL_NO_SURFACE, gl.EGL_NO_SURFACE
+    theirs = gl.eglGetCurrentContext()
+    gl.eglMakeCurrent(egl.EGL_DISPLAY, *nothing, gl.EGL_NO_CONTEXT)
+    yield
+    if theirs:
+        gl.eglMakeCurrent(egl.EGL_DISPLAY, *nothing, theirs)
+
+
 def compare_steps(device: str, repeats: int, steps: int) -> None:
     """A whole step of Humanoid with its reward: physics, rendering, preprocessing, inference."""
     actions = np.random.default_rng(0).uniform(-0.4, 0.4, (NUM_ENVS, 17)).astype(np.float32)
@@ -204,9 +221,10 @@ def compare_steps(device: str, repeats: int, steps: int) -> None:
         venv.reset()
 
         def run() -> int:
-            for _ in range(steps):
-                venv.step(actions)
-            venv.finish_rollout()
+            with no_viewer():
+                for _ in range(steps):
+                    venv.step(actions)
+                venv.finish_rollout()
             return NUM_ENVS * steps
 
         return run

@@ -273,7 +273,9 @@ def _new_gl_context() -> Any:
     backend = ensure_gl()
     try:
         if backend == "egl":
-            return _new_egl_context()
+            from envs.egl import EGLContext
+
+            return EGLContext()
         if backend == "osmesa":
             from mujoco.osmesa import GLContext
         else:
@@ -290,18 +292,6 @@ def _does_not_start(error: Exception) -> str:
         f"OpenGL through MUJOCO_GL={os.environ.get('MUJOCO_GL')!r} does not start ({type(error).__name__}: {error}). "
         f"Use egl or osmesa, or unset MUJOCO_GL to have one chosen; the libraries come with {PACKAGES}"
     )
-
-
-def _new_egl_context() -> Any:
-    """MuJoCo's constructor unbinds the thread's current context (a Gymnasium viewer's): bind that one again."""
-    from mujoco.egl import GLContext, egl_ext
-
-    before = egl_ext.eglGetCurrentContext()
-    where = egl_ext.eglGetCurrentDisplay(), egl_ext.eglGetCurrentSurface(egl_ext.EGL_DRAW)
-    context = GLContext(1, 1)
-    if before:
-        egl_ext.eglMakeCurrent(where[0], where[1], where[1], before)
-    return context
 
 
 # -- from models to contexts and colors --------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
   token that it returns, not all of them.
 * `simplify_vit`: the last block does likewise.
 * `fold_normalization`: so do the mean and standard deviation that images are normalised with; raw frames go in.
+* `fuse_relu`: on a CPU, a ResNet's convolutions apply the ReLU after them as they write.
 * `lower_precision`: weights and activations in bf16; norms, and the projection to the embedding, stay in float32.
 """
 
@@ -48,6 +49,39 @@ def simplify_resnet(visual: nn.Module) -> None:
 def _fuse(parent: nn.Module, conv: str, norm: str) -> None:
     setattr(parent, conv, fuse_conv_bn_eval(parent.get_submodule(conv), parent.get_submodule(norm)))
     setattr(parent, norm, nn.Identity())
+
+
+class ConvolutionReLU(nn.Module):
+    """A convolution and the ReLU after it by oneDNN's fused kernel: the same numbers, with one pass over memory less.
+
+    Args:
+        conv: The convolution, on a CPU.
+    """
+
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Features ``(n, C, h, w)`` to ``(n, C', h', w')``, none negative."""
+        conv = self.conv
+        shape = conv.padding, conv.stride, conv.dilation, conv.groups
+        return torch.ops.mkldnn._convolution_pointwise(x, conv.weight, conv.bias, *shape, "relu", [], "")
+
+
+def fuse_relu(visual: nn.Module) -> None:
+    """Fuse convolutions of open_clip's ResNet on a CPU, batch norms folded, with their ReLUs, in place.
+
+    The operator is the one that ``torch.compile`` takes; where this build of torch lacks it nothing is changed.
+    """
+    fused = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    if not (fused and isinstance(visual, ModifiedResNet)):
+        return
+    for module in [module for module in visual.modules() if isinstance(module, (ModifiedResNet, Bottleneck))]:
+        for number in "123":  # a block's third is followed by the sum, not by a ReLU
+            if number != "3" or isinstance(module, ModifiedResNet):
+                setattr(module, f"conv{number}", ConvolutionReLU(getattr(module, f"conv{number}")))
+                setattr(module, f"act{number}", nn.Identity())
 
 
 def simplify_vit(visual: nn.Module) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from reward_designers.vlm.lowering import (
     ModifiedResNet,
     fold_normalization,
+    fuse_relu,
     lower_precision,
     simplify_resnet,
     simplify_vit,
@@ -59,6 +60,8 @@ class ImageTower(nn.Module):
         if self.projection is not None:
             visual.proj = None
         lower_precision(visual, self.dtype)
+        if self.device.type == "cpu":
+            fuse_relu(visual)
         self.visual = visual
         self.register_buffer("mean", 255 * torch.tensor(mean))
         self.register_buffer("std", 255 * torch.tensor(std))
@@ -78,7 +81,8 @@ class ImageTower(nn.Module):
         top, left = self.raw.border
         images = torch.empty(n, height + 2 * top, width + 2 * left, channels, dtype=self.dtype, device=self.device)
         if top or left:
-            images[:] = self.raw.pad_value
+            images[:, :top] = images[:, top + height :] = self.raw.pad_value
+            images[:, :, :left] = images[:, :, left + width :] = self.raw.pad_value
         inner = images[:, top : top + height, left : left + width]
         # Rows of W * 3 numbers: broadcasting along an axis of 3 would not vectorise.
         rows = n, height, width * channels

@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from reward_designers.vlm.lowering import AttentionPool, Float32, Projection, RawConvolution, fold_normalization
+from reward_designers.vlm.lowering import (
+    AttentionPool,
+    ConvolutionReLU,
+    Float32,
+    Projection,
+    RawConvolution,
+    fold_normalization,
+)
 from reward_designers.vlm.models import open_clip
 from reward_designers.vlm.network import ImageTower
 
@@ -163,6 +170,17 @@ def test_attention_pooling_equals_open_clips(rng):
 
 
 @pytest.mark.parametrize(("name", "last"), [("ViT", None), ("SigLIP", None), ("ConvNeXt", "head.proj")])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_fused_relus_change_no_number(precision, frames, monkeypatch):
+    fused = tower("ModifiedResNet", precision)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    unfused = tower("ModifiedResNet", precision)
+    assert any(isinstance(module, ConvolutionReLU) for module in fused.modules())
+    assert not any(isinstance(module, ConvolutionReLU) for module in unfused.modules())
+    with torch.inference_mode():
+        np.testing.assert_array_equal(fused(frames), unfused(frames))
+
+
 def test_norms_and_the_projection_stay_in_float32(name, last):
     lowered = tower(name, "bf16")
     kept = {n: module for n, module in lowered.visual.named_modules() if isinstance(module, (Float32, Projection))}

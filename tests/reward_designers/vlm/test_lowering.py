@@ -169,7 +169,6 @@ def test_attention_pooling_equals_open_clips(rng):
         np.testing.assert_allclose(AttentionPool(pool)(features), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "last"), [("ViT", None), ("SigLIP", None), ("ConvNeXt", "head.proj")])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_fused_relus_change_no_number(precision, frames, monkeypatch):
     fused = tower("ModifiedResNet", precision)
@@ -181,6 +180,7 @@ def test_fused_relus_change_no_number(precision, frames, monkeypatch):
         np.testing.assert_array_equal(fused(frames), unfused(frames))
 
 
+@pytest.mark.parametrize(("name", "last"), [("ViT", None), ("SigLIP", None), ("ConvNeXt", "head.proj")])
 def test_norms_and_the_projection_stay_in_float32(name, last):
     lowered = tower(name, "bf16")
     kept = {n: module for n, module in lowered.visual.named_modules() if isinstance(module, (Float32, Projection))}

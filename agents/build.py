@@ -150,6 +150,8 @@ def make_env(config: TrainConfig, evaluates: bool = False) -> gym.Env:
         config: See `agents.config`.
         evaluates: It is for evaluation, which may have arguments of its own.
     """
+    import gymnasium as gym
+
     import envs
     from envs.alfworld.tokens import TokenObservation, takes
 
@@ -158,10 +160,11 @@ def make_env(config: TrainConfig, evaluates: bool = False) -> gym.Env:
     kwargs = {**config.env.kwargs, **(config.env.eval_kwargs if evaluates else {})}
     try:
         env = envs.make(name, config.task, **kwargs)
-    except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
-            raise
-        raise ValueError(f"{name} was given {', '.join(f'{k}={v}' for k, v in kwargs.items())}: {error}") from error
+    except (ValueError, ImportError, OSError, gym.error.Error):
+        raise  # told by whoever asked
+    except Exception as error:
+        given = f" with {', '.join(f'{k}={v}' for k, v in kwargs.items())}" if kwargs else ""
+        raise ValueError(f"{name} could not be made{given}: {type(error).__name__}: {error}") from error
     draws_itself = not hasattr(env.unwrapped, "model")
     if draws_itself and env.render_mode is None and "rgb_array" in env.metadata.get("render_modes", ()):
         env.close()
@@ -213,6 +216,11 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     aliases: Any = algorithm_class(algo.name).policy_aliases
     if isinstance(policy, str) and policy not in aliases:
         raise ValueError(unknown_name("policy", policy, aliases))
+    needs_pictures = isinstance(policy, str) and policy.startswith("Cnn")
+    if needs_pictures and not pictures:
+        raise ValueError(f"algo.policy={policy} looks at pictures, and observations are {space}; leave algo.policy out")
+    if any(width < 1 for width in algo.net_arch or ()):
+        raise ValueError(f"algo.net_arch={algo.net_arch}: expected widths of 1 or more")
     glyphs = isinstance(space, gym.spaces.Dict) and "glyphs_crop" in space.spaces
     normal = isinstance(space, gym.spaces.Box | gym.spaces.Dict) and not (pictures or glyphs or points)
     normalize_obs = bool(algo.normalize_obs) and normal

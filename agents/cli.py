@@ -24,6 +24,8 @@ from reward_designers.errors import unknown_name
 FLAGS_WITH_VALUE: tuple[str, ...]
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp", "--config-name")
 FLAGS_WITH_VALUE += ("-cn", "--info", "-i", "--experimental-rerun")
+FLAGS = (*FLAGS_WITH_VALUE, "--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
+FLAGS += ("--shell-completion", "-sc")
 
 
 class UsageError(Exception):
@@ -184,6 +186,8 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
     after_flag = False
     for argument in arguments:
         if argument.startswith("-") or after_flag:
+            if not after_flag and argument.partition("=")[0] not in FLAGS:
+                raise UsageError(unknown_name("flag", argument, FLAGS) + " Options are written key=value; see --help.")
             after_flag = argument in FLAGS_WITH_VALUE
             flags.append(argument)
             continue
@@ -216,6 +220,8 @@ def prepare(arguments: Sequence[str], command: Command) -> list[str]:
             elif f is None and value.startswith("~"):  # a folder at home, which Hydra's grammar has no word for
                 value = quote(value)
             if owner is not None and f is not None:
+                if _type_name(kind(owner, f.name)) == "a whole number":
+                    value = ",".join(map(_whole, value.split(",")))
                 _check_type(bare, value, owner, f.name, sweep)
             prepared.append(f"{prefix or key[: len(key) - len(bare)]}{bare}={value}")
     return [*flags, *HYDRA_SETTINGS, *(_sweep_settings(arguments, command) if sweep else ()), *prepared]
@@ -279,10 +285,19 @@ def _check_type(key: str, value: str, config: Any, name: str, sweep: bool) -> No
         raise UsageError(f"{key}={value}: expected {_type_name(annotation)} ({help})") from error
 
 
+def _whole(value: str) -> str:
+    """1e6 as the whole number that it is; others as they are."""
+    if re.fullmatch(r"\d+(\.\d*)?[eE]\+?\d{1,3}", value) and float(value).is_integer():
+        return str(int(float(value)))
+    return value
+
+
 def _type_name(annotation: Any) -> str:
     words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
-    text = getattr(annotation, "__name__", str(annotation)).split(" | ")[0]
-    return words.get(text, words.get(str(annotation).split(" | ")[0], str(annotation)))
+    words |= {"list[int]": "a list such as [1,2]", "list[float]": "a list such as [0.1,2]"}
+    words |= {"list[str]": "a list such as [a,b]", "dict[str, typing.Any]": "names with values, as in {name: 1}"}
+    text = str(annotation) if "[" in str(annotation) else getattr(annotation, "__name__", str(annotation))
+    return words.get(text.removesuffix(" | None"), str(annotation))
 
 
 def quote(value: str) -> str:
@@ -340,9 +355,9 @@ def validate(config: Any, prefix: str = "") -> None:
         if most is not None and not value <= most:
             raise UsageError(f"{key}={value}: expected {most} or less ({f.metadata['help']})")
         if f.metadata["text"]:
-            for text in value if isinstance(value, list) else [value]:
+            for text in (value or [""]) if isinstance(value, list) and f.default is None else [value]:
                 if not str(text).strip():
-                    raise UsageError(f"{key} is empty: expected {f.metadata['help']}")
+                    raise UsageError(f"{key} is empty: leave it out, or give a value ({f.metadata['help']})")
     for name in getattr(config, "__dataclass_fields__", ()):
         part = getattr(config, name)
         if is_dataclass(part):
@@ -390,9 +405,13 @@ def _find(
 
 def _unknown_key(key: str, command: Command, chosen: Mapping[str, str]) -> str:
     known = [*command.groups, *options(command.config)]
-    for group, choice in chosen.items():
-        known += [f"{group}.{name}" for name in options(command.groups[group].get(choice, object))]
-    return unknown_name("option", key, set(known))
+    parts = {group: options(command.groups[group].get(choice, object)) for group, choice in chosen.items()}
+    head, dot, _ = key.partition(".")
+    if dot and parts.get(head):  # those of what was named are enough to choose from
+        return unknown_name(f"option of {head}={chosen[head]}", key, [f"{head}.{name}" for name in parts[head]])
+    nested = [f"{group}.{name}" for group, names in parts.items() for name in names]
+    near = unknown_name("option", key, {*known, *nested}).partition(" Available: ")[0]
+    return f"{near} Available: {', '.join(sorted(known))}; those of a choice: {next(iter(parts), 'x')}=NAME --help."
 
 
 def _missing(key: str, node: Any, command: Command) -> str:

@@ -75,7 +75,7 @@ class RunDir:
         if not (run.path / "config.yaml").is_file():
             near = sorted(p.parent for p in run.path.glob("*/config.yaml")) if run.path.is_dir() else []
             hint = f"; there are runs in it: {', '.join(map(str, near[:5]))}" if near else ""
-            what = "has no config.yaml, so it is not a run directory" if run.path.is_dir() else "does not exist"
+            what = "has no config.yaml, so it is not a run directory" if run.path.exists() else "does not exist"
             raise UsageError(f"{run.path} {what}{hint}")
         return run
 
@@ -138,8 +138,9 @@ class RunDir:
             for group, schema in parts.items():
                 config[group] = OmegaConf.structured(schema)
             return OmegaConf.to_object(OmegaConf.merge(config, node))  # type: ignore[return-value]
-        except (OmegaConfBaseException, YAMLError, KeyError, AttributeError) as error:
-            raise UsageError(f"{path} is damaged: {error}") from error
+        except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, KeyError, AttributeError) as error:
+            told = f"unknown name {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+            raise UsageError(f"{path} is damaged: {told}") from error
 
     def keep_reward_file(self, config: TrainConfig) -> None:
         """Copy the file of a custom, code or motif reward here, and let the config name the copy.
@@ -227,15 +228,22 @@ class ProgressFile:
 
 
 def read_progress(path: Path) -> list[dict[str, float]]:
-    """The rows of a progress file; a last line that was cut off is left out."""
+    """The rows of a progress file; a last line that was cut off is left out.
+
+    Raises:
+        UsageError: The file is damaged.
+    """
     if not path.exists():
         return []
     rows = []
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if None in row or None in row.values():
-                continue
-            rows.append({name: float(value) for name, value in row.items() if value != ""})
+    try:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                if None in row or None in row.values():
+                    continue
+                rows.append({name: float(value) for name, value in row.items() if value != ""})
+    except (ValueError, csv.Error) as error:
+        raise UsageError(f"{path} is damaged: {error}; without it a run goes on, and its log begins there") from error
     return rows
 
 
@@ -337,7 +345,10 @@ def versions() -> dict[str, str]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged: {error}; nothing needs it, so it may be deleted") from error
 
 
 def make_writable(folder: Path, *parts: Path, what: str = "") -> None:
@@ -354,6 +365,8 @@ def make_writable(folder: Path, *parts: Path, what: str = "") -> None:
     try:
         for path in (folder, *parts):
             path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f"cannot write to {what}{folder}: {error.filename} is a file") from error
     except OSError as error:
         raise UsageError(f"cannot write to {what}{folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK):

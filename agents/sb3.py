@@ -156,7 +156,7 @@ class VecReplaceReward(VecEnvWrapper):
         self.scorer.advance(current, dones)
         self.episodes.step(scores, env_reward, ended)
         _write(infos, env_reward, scores)
-        return obs, scores.reward.astype(np.float32), dones, infos
+        return obs, _float32(scores.reward), dones, infos
 
     # Rollouts: deferred rewards, and rewards that learn
 
@@ -218,7 +218,7 @@ class VecReplaceReward(VecEnvWrapper):
                 Scores(rewards[step], names, rows[step], measures), env_reward, np.flatnonzero(dones[step])
             )
         self._pending.clear()
-        return rewards.astype(np.float32)
+        return _float32(rewards)
 
     def _record(self, t: Transition) -> None:
         if self._recorder is None or self._consumer is None:
@@ -249,6 +249,16 @@ class VecReplaceReward(VecEnvWrapper):
         ]
         owners += [("recorder", self._recorder)] if self._recorder is not None else []
         return owners + ([("reward", self.reward)] if self.reward is not None else [])
+
+
+def _float32(rewards: np.ndarray) -> np.ndarray:
+    """``rewards`` ``(..., num_envs)`` as Stable-Baselines3 keeps them, which only just holds 3e38."""
+    with np.errstate(over="ignore"):
+        kept = rewards.astype(np.float32)
+    if not np.isfinite(kept).all():
+        worst = rewards.flat[np.abs(rewards).argmax()]
+        raise RewardError(f"a reward of {worst:.3g} is more than float32 holds, in which Stable-Baselines3 keeps it")
+    return kept
 
 
 def make_algorithm(

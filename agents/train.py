@@ -188,9 +188,15 @@ class Session:
             if not between.began:
                 raise UsageError(str(error)) from error
             state, failure, at_fault = "failed", str(error), "machine"
-        except Exception:
-            checkpoints.flush()
-            raise
+        except Exception as error:
+            if "found invalid values" not in str(error):  # what a distribution of PyTorch says of NaN
+                checkpoints.flush()
+                raise
+            state, at_fault = "failed", "training"
+            failure = (
+                "training diverged: what the policy says is no number any more. Scale the reward down, such as by "
+                f"algo.normalize_reward=true, or lower algo.learning_rate; earlier checkpoints are in {run.checkpoints}"
+            )
         finally:
             display.close()
             self.model.logger.close()
@@ -405,7 +411,7 @@ def located(error: BaseException) -> str:
     cause = error.__cause__
     if cause is None or cause.__traceback__ is None:
         return str(error)
-    frames = traceback.extract_tb(cause.__traceback__)
+    frames = [f for f in traceback.extract_tb(cause.__traceback__) if "importlib" not in f.filename]
     ours = Path(__file__).resolve().parent.parent
     inner = [f for f in frames if ours not in Path(f.filename).resolve().parents or "reward" in Path(f.filename).parts]
     if not inner:
@@ -454,6 +460,8 @@ def _check_device(device: str) -> None:
         kind = torch.device(device).type
     except RuntimeError as error:
         raise UsageError(f"device={device}: expected auto, cpu, cuda or cuda:N") from error
+    if kind not in ("cpu", "cuda") and not (kind == "mps" and torch.backends.mps.is_available()):
+        raise UsageError(f"device={device}: torch {torch.__version__} cannot train there; use device=cpu")
     if kind == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"device={device}: torch {torch.__version__} finds no GPU; use device=cpu")
     if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
-from agents.config.options import Command, option
+from agents.config.options import MAX_SEED, Command, option
 from agents.config.worlds import ENV_CHOICES, EnvConfig
 
 AGENTS = ("react",)
@@ -45,7 +45,9 @@ class ActConfig:
     )
     episodes: int = option(8, "games to play, side by side", least=1)
     max_steps: int = option(50, "steps after which a game is given up", least=1)
-    seed: int = option(0, "which games are played; and with llm=openai, other replies to the same prompts", least=0)
+    seed: int = option(
+        0, "which games are played; and with llm=openai, other replies to the same prompts", least=0, most=MAX_SEED
+    )
     output: str | None = option(
         None,
         "where everything is written; default: a dated folder under evaluations/. The same folder again goes on with "

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agents.config.options import Command, option
+from agents.config.options import MAX_SEED, Command, option
 from agents.config.worlds import ENV_CHOICES, EnvConfig, Render, Texture
 
 METHODS = ("epic", "dard", "starc", "erc")
@@ -48,7 +48,7 @@ class CompareConfig:
     discount: float = option(0.99, "per step; what shaping and future rewards count for", least=0, most=1)
     samples: int = option(4096, "transitions per coverage, and as many draws for expectations over them", least=64)
     episodes: int = option(32, "episodes of each policy for returns, fitness and regret", least=2)
-    seed: int = option(0, "seeds coverages, samples and intervals", least=0)
+    seed: int = option(0, "seeds coverages, samples and intervals", least=0, most=MAX_SEED)
     device: str = option("auto", "of VLM rewards: cpu, cuda, ...; auto: a GPU if there is one")
     render: Render = option(Render.fast, "how rewards' frames are drawn: fast, or fidelity (Gymnasium's own picture)")
     texture: Texture = option(Texture.native, "colors of MuJoCo's bodies in them: native, or parts (each part its own)")

@@ -10,7 +10,7 @@ from omegaconf import MISSING
 
 from agents.config.algorithms import PPO, SAC, TD3, TQC, MaskablePPO, RecurrentPPO
 from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
-from agents.config.options import Command, by_name, option
+from agents.config.options import MAX_SEED, Command, by_name, option
 from agents.config.rewards import (
     CalmReward,
     CodeReward,
@@ -44,7 +44,7 @@ class TrainConfig:
     num_envs: int | None = option(
         None, "environments stepped together, in this process; default: by the algorithm", least=1
     )
-    seed: int = option(0, "seeds environments, networks and exploration", least=0)
+    seed: int = option(0, "seeds environments, networks and exploration", least=0, most=MAX_SEED)
     device: str = option("auto", "cpu, cuda, cuda:1, ...; auto: a GPU if there is one")
     render: Render = option(Render.fast, "how a reward's frames are drawn: fast, or fidelity (Gymnasium's own picture)")
     texture: Texture = option(Texture.native, "colors of MuJoCo's bodies in them: native, or parts (each part its own)")
@@ -73,7 +73,9 @@ class EvaluateConfig:
 
     run: str = option(MISSING, "the run directory", text=True)
     episodes: int = option(32, "episodes", least=1)
-    seed: int = option(1_000_000, "seed of the initial states; the default differs from those seen in training")
+    seed: int = option(
+        1_000_000, "seed of the initial states; the default differs from those seen in training", least=0, most=MAX_SEED
+    )
     checkpoint: str = option("best", "best (by evaluated fitness) or last")
     reward: str | None = option(
         None, "another reward to score with: env, factored, vlm, zero, file.py:function, code:program.py"

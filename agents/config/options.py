@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
+MAX_SEED = 2**31 - 1
+"""Together with what is added for evaluations, still a seed for NumPy."""
+
 
 def option(
     default: Any, help: str, *, least: float | None = None, most: float | None = None, text: bool = False

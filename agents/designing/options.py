@@ -12,7 +12,7 @@ from omegaconf import MISSING
 from agents.config.algorithms import Settings
 from agents.config.commands import TRAIN
 from agents.config.language_models import OpenAIModel, ReplayModel
-from agents.config.options import Command, option
+from agents.config.options import MAX_SEED, Command, option
 from agents.config.rewards import Sandbox
 from agents.config.worlds import ENV_CHOICES, EnvConfig
 
@@ -134,7 +134,7 @@ class DesignConfig:
     baselines: bool = option(True, "train on the environment's own reward and on none in the same way, to compare")
     seconds: float = option(10.0, "a program's call that takes longer fails", least=0.01)
     sandbox: Sandbox = option(Sandbox.available, "of programs: available, required (all its layers), or none")
-    seed: int = option(0, "seeds trainings, transitions and draws; sent to the language model", least=0)
+    seed: int = option(0, "seeds trainings, transitions and draws; sent to the language model", least=0, most=MAX_SEED)
     video: bool = option(True, "an episode of the best program's policy, for the report")
     output: str | None = option(None, "where everything is written; default: a dated folder under designs/", text=True)
     resume: str | None = option(

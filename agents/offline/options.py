@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
-from agents.config.options import Command, option
+from agents.config.options import MAX_SEED, Command, option
 from agents.config.rewards import Judge, Order
 from agents.config.worlds import ENV_CHOICES, EnvConfig
 
@@ -37,7 +37,7 @@ class MotifConfig:
     store: str | None = option(
         None, "SQLite file of answers that cost something; runs may share it; default: in the folder", text=True
     )
-    seed: int = option(0, "seeds games, actions, pairs and the network", least=0)
+    seed: int = option(0, "seeds games, actions, pairs and the network", least=0, most=MAX_SEED)
     output: str | None = option(None, "where everything is written; default: a dated folder under motif/", text=True)
     resume: str | None = option(
         None, "go on in this folder; only llm, comparisons and quantile may be given too", text=True

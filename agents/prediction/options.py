@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
-from agents.config.options import Command, option
+from agents.config.options import MAX_SEED, Command, option
 
 BENCHMARKS = ("reward_prediction",)
 
@@ -34,7 +34,7 @@ class PredictionConfig:
         None, "folder of trajectories to use, such as the published data set; default: generate some", text=True
     )
     tasks: int | None = option(None, "tasks of each domain; default: 20, or with data all that there are", least=1)
-    seed: int = option(0, "of the generated games, the random baseline and the intervals", least=0)
+    seed: int = option(0, "of the generated games, the random baseline and the intervals", least=0, most=MAX_SEED)
     output: str | None = option(
         None,
         "where everything is written; default: a dated folder under comparisons/. The same folder again goes on with "

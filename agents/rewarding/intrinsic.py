@@ -97,6 +97,8 @@ def make_motif(config: TrainConfig, run_dir: Path | None = None) -> Sum:
     """
     node = config.reward
     path = motif_file(node.path) if run_dir is None else run_dir / node.path  # an absolute one stays
+    if not path.is_file():
+        raise RewardError(f"reward.path: {node.path!r} is no folder that agents.motif wrote, and no file")
     own = RewardFn.load(path)
     if not isinstance(own, IntrinsicReward):
         raise RewardError(f"{path} holds a {type(own).__name__}, expected what agents.motif wrote")

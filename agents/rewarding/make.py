@@ -116,6 +116,7 @@ def make_program(config: TrainConfig, run_dir: Path | None) -> RewardFn:
         OSError: Its file cannot be read.
     """
     from reward_designers.code import CodeReward
+    from reward_designers.errors import RewardError
 
     node = config.reward
     path = Path(node.path) if run_dir is None else run_dir / node.path  # an absolute one stays
@@ -129,8 +130,13 @@ def make_program(config: TrainConfig, run_dir: Path | None) -> RewardFn:
         fields = tuple(name for name in Observations(env.observation_space).names)
         env.close()
     entry: Literal["reward", "potential"] = "potential" if node.potential else "reward"
-    code = CodeReward(path.read_text(), fields, entry, node.seconds, sandbox=node.sandbox.name)
-    code.start()
+    if not path.is_file():
+        raise RewardError(f"reward.path: no such file {node.path!r}")
+    try:
+        code = CodeReward(path.read_text(), fields, entry, node.seconds, sandbox=node.sandbox.name)
+        code.start()
+    except ValueError as error:
+        raise RewardError(f"{node.path}: {error}") from error
     return code.potential(SB3_GAMMA if node.gamma is None else node.gamma) if node.potential else code
 
 

@@ -99,6 +99,14 @@ def test_several_prompts_and_quoted_text():
         (["reward=custom"], ["reward=custom needs reward.path=", "file.py:function"]),
         (["Humanoid"], ["expected key=value", "'Humanoid'"]),
         (["seed=0,1"], ["seed=0,1", "-m"]),
+        (["seed=99999999999"], ["seed=99999999999", "or less"]),
+        (["total_timesteps=1.5e0"], ["total_timesteps=1.5e0", "a whole number"]),
+        (["reward=vlm", "reward.goal=[]"], ["reward.goal is empty"]),
+        (["algo.net_arch=64"], ["algo.net_arch=64", "a list such as [1,2]"]),
+        (["env.kwargs=3"], ["env.kwargs=3", "names with values"]),
+        (["reward=vlm", "reward.alpah=1"], ["unknown option of reward=vlm 'reward.alpah'", "'reward.alpha'"]),
+        (["total_timestep=1"], ["unknown option 'total_timestep'", "'total_timesteps'"]),
+        (["--halp"], ["unknown flag '--halp'", "'--help'"]),
         (["run_dir.x=1"], ["unknown option 'run_dir.x'", "'run_dir'"]),
     ],
 )
@@ -107,6 +115,12 @@ def test_mistakes_are_named_with_what_was_expected(arguments: list[str], expecte
         train_config(*arguments)
     for words in expected:
         assert words in str(caught.value)
+
+
+def test_whole_numbers_may_be_written_with_an_exponent():
+    config = train_config("total_timesteps=1e6", "algo.n_steps=2.5e2", "algo.learning_rate=1e-4")
+    assert (config.total_timesteps, config.algo.n_steps, config.algo.learning_rate) == (1_000_000, 250, 1e-4)
+    assert "seed=1,20" in prepare(["-m", "seed=1,2e1"], TRAIN)
 
 
 def test_sweeps_write_each_job_to_its_own_folder():

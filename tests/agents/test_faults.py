@@ -94,6 +94,13 @@ def test_a_custom_reward_from_a_config_directory(tmp_path):
         (["env=CartPole", "algo=sac"], ["algo=sac needs continuous actions", "algo=ppo"]),
         (["env=Hopper", "device=gpu"], ["device=gpu", "cpu"]),
         (["env=Hopper", "algo.activation=rellu"], ["unknown activation 'rellu'", "'relu'"]),
+        (["env=Hopper", "device=meta"], ["device=meta", "device=cpu"]),
+        (["env=Hopper", "env.kwargs.frame_skip=0"], ["Hopper", "frame_skip=0", "ZeroDivisionError"]),
+        (["env=Hopper", "env.kwargs.skip=2"], ["Hopper", "skip=2", "unexpected keyword"]),
+        (["env=Hopper", "algo.policy=CnnPolicy"], ["algo.policy=CnnPolicy", "leave algo.policy out"]),
+        (["env=Hopper", "algo.net_arch=[64,0]"], ["algo.net_arch=[64, 0]", "1 or more"]),
+        (["env=Hopper", "reward=code", "reward.path=nowhere.py"], ["reward.path", "no such file", "'nowhere.py'"]),
+        (["env=CartPole", "reward=motif", "reward.path=nowhere"], ["reward.path", "'nowhere'", "agents.motif"]),
         (["env=Hopper", "reward=vlm", "reward.model=ViT-B-3"], ["ViT-B-3", "ViT-B-32"]),
         (["env.id=Acrobot-v1", "reward=vlm"], ["reward.goal="]),
         (["env=Hopper", "reward=custom", "reward.path=nowhere.py:f"], ["no such file", "'nowhere.py'"]),
@@ -113,6 +120,15 @@ def test_reward_reading_what_does_not_exist(tmp_path):
     reward = custom(tmp_path, "def mine(torso_hight):\n    return torso_hight\n")
     with pytest.raises(UsageError, match=r"'torso_hight'.*'torso_height'"):
         train(configured("env=Hopper", *reward, f"run_dir={tmp_path / 'run'}", "total_timesteps=64"))
+
+
+def test_rewards_that_no_policy_survives_are_told(tmp_path, capsys):
+    reward = custom(tmp_path, "import numpy as np\ndef mine(obs):\n    return np.full(len(obs), 1e38)\n")
+    with pytest.raises(SystemExit) as end:
+        trained(tmp_path / "run", *reward, "total_timesteps=512", "eval_every=0")
+    assert end.value.code == 1
+    assert "training diverged" in capsys.readouterr().err
+    assert RunDir(tmp_path / "run").read_summary()["state"] == "failed"
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,15 @@ def test_damaged_config_is_named(tmp_path):
         run.read_config()
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "progress.csv", "summary.json"])
+def test_files_of_noise_are_named(tmp_path, name: str):
+    run = RunDir(tmp_path)
+    (tmp_path / name).write_bytes(bytes(range(128, 256)))
+    read = {"config.yaml": run.read_config, "progress.csv": lambda: read_progress(run.progress)}
+    with pytest.raises(UsageError, match=f"{name} is damaged"):
+        read.get(name, run.read_summary)()
+
+
 def test_the_reward_file_is_kept(tmp_path):
     source = tmp_path / "mine.py"
     source.write_text("def f(obs): return obs[:, 0]\n")

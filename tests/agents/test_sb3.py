@@ -283,6 +283,13 @@ def test_a_reward_that_fails_names_component_and_environment() -> None:
         venv.step(np.zeros(2, int))
 
 
+def test_a_reward_too_large_for_float32_is_refused() -> None:
+    venv = VecReplaceReward(DummyVecEnv([cartpole]), lambda next_obs: np.full(len(next_obs), -1e39))
+    venv.reset()
+    with pytest.raises(RewardError, match=r"-1e\+39 is more than float32 holds"):
+        venv.step(np.zeros(1, int))
+
+
 def test_deferred_rewards_need_a_reward_and_a_buffer_that_asks_for_them() -> None:
     with pytest.raises(ValueError, match="needs a reward"):
         VecReplaceReward(DummyVecEnv([cartpole]), None, deferred=True)

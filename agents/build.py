@@ -235,7 +235,11 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
         arguments.setdefault("policy_kwargs", {})["features_extractor_class"] = NetHackFeatures
     if points:
         arguments["policy_kwargs"] = pointer.sizes(arguments.get("policy_kwargs", {}))
-    return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=_device(config, policy), **arguments)
+    device = _device(config, policy)
+    try:
+        return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=device, **arguments)
+    except AssertionError as error:  # of Stable-Baselines3, about its arguments
+        raise ValueError(f"algo={algo.name}: {error}") from error
 
 
 def make_player(config: TrainConfig, venv: VecReplaceReward, weights: Path) -> BaseAlgorithm:
@@ -257,6 +261,28 @@ def _device(config: TrainConfig, policy: Any) -> str:
     """On-policy MLPs are faster on the CPU, says SB3, whatever the reward runs on; so is what is no name of SB3's."""
     small = config.algo.name in ON_POLICY and (not isinstance(policy, str) or policy in ("MlpPolicy", "MlpLstmPolicy"))
     return "cpu" if config.device == "auto" and small else config.device
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        ValueError: Saying what is wrong with it.
+    """
+    import torch
+
+    if device == "auto":
+        return
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"device={device}: expected auto, cpu, cuda or cuda:N") from error
+    if kind not in ("cpu", "cuda") and not (kind == "mps" and torch.backends.mps.is_available()):
+        raise ValueError(f"device={device}: torch {torch.__version__} cannot train there; use device=cpu")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device}: torch {torch.__version__} finds no GPU; use device=cpu")
+    if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device={device}: there are {torch.cuda.device_count()} GPUs, counted from 0")
 
 
 IN_POLICY = ("net_arch", "activation", "log_std_init", "ortho_init", "lstm_hidden_size")

@@ -24,6 +24,7 @@ from reward_designers.errors import unknown_name
 FLAGS_WITH_VALUE: tuple[str, ...]
 FLAGS_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--config-dir", "-cd", "--config-path", "-cp", "--config-name")
 FLAGS_WITH_VALUE += ("-cn", "--info", "-i", "--experimental-rerun")
+FLAGS: tuple[str, ...]
 FLAGS = (*FLAGS_WITH_VALUE, "--help", "-h", "--hydra-help", "--version", "--resolve", "--run", "-r", "--multirun", "-m")
 FLAGS += ("--shell-completion", "-sc")
 

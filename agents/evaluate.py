@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from agents import cli
-from agents.build import find_task, make_player, make_venv, with_prompts
+from agents.build import check_device, find_task, make_player, make_venv, with_prompts
 from agents.cli import UsageError
 from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
 from agents.config.rewards import CodeReward, CustomReward
-from agents.runs import RunDir, write_text
+from agents.runs import RunDir, make_writable, removed_if_empty, write_text
 from agents.train import MAX_EVAL_ENVS, explained
 from reward_designers.errors import unknown_name
 
@@ -61,6 +61,9 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
         from agents.rewarding.make import make_reward, restore_reward
 
         quiet_warnings()
+        check_device(config.device)
+        folder = _folder(run, config)
+    with explained(), removed_if_empty(folder):
         reward = make_reward(trained, run.path)
         if reward is not None and config.reward is None:
             restore_reward(reward, trained, run)
@@ -68,7 +71,6 @@ def evaluate(config: EvaluateConfig, given: frozenset[str] = frozenset()) -> dic
         model = make_player(trained, venv, weights)
         deterministic = is_greedy(venv) if config.deterministic is None else config.deterministic
         rows = run_episodes(model, venv, config.episodes, config.seed, deterministic=deterministic)
-        folder = _folder(run, config)
         result: dict[str, Any] = {
             "run": str(run.path),
             "policy": weights.name,
@@ -153,10 +155,7 @@ def _reward(trained: TrainConfig, name: str | None) -> Any:
 
 def _folder(run: RunDir, config: EvaluateConfig) -> Path:
     folder = Path(config.output or run.path / "evaluations" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{config.checkpoint}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
+    make_writable(folder)
     return folder
 
 

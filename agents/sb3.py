@@ -26,7 +26,7 @@ from agents import serial
 from agents.episodes import EpisodeStatistics
 from agents.recording import TransitionRecorder
 from envs.scoring import Rewardlike, Scorer, Scores
-from envs.wrappers import task_of
+from envs.wrappers import require, task_of
 from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.errors import RewardError, unknown_name
 from reward_designers.evaluation import total
@@ -82,6 +82,7 @@ class VecReplaceReward(VecEnvWrapper):
         deferred: bool | None = None,
         render: Mapping[str, Any] | None = None,
     ):
+        require(venv, VecEnv)
         super().__init__(venv)
         inner = venv.unwrapped
         envs = list(getattr(inner, "envs", ()))

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.build import EVAL_EPISODES, find_task, make_env, make_model, make_venv, resolve, spec
+from agents.build import EVAL_EPISODES, check_device, find_task, make_env, make_model, make_venv, resolve, spec
 from agents.cli import UsageError
 from agents.config.commands import TRAIN, TrainConfig
 from agents.runs import ProgressFile, RunDir, read_progress
@@ -224,7 +224,7 @@ class Session:
         config, run = self.config, self.directory
         quiet_warnings()
         torch.set_num_threads(1)
-        _check_device(config.device)
+        check_device(config.device)
         if config.wandb and importlib.util.find_spec("wandb") is None:
             raise UsageError("wandb=true needs the extra of that name: pip install 'reward-designers[wandb]'")
         self.reward: RewardFn | None = make_reward(config, run.path)
@@ -449,23 +449,6 @@ def best_score(rows: Iterable[Mapping[str, float]], judge: str) -> float:
 def steps_of(checkpoint: Path) -> int:
     """The timesteps of a checkpoint, which are in its name."""
     return int(checkpoint.name.rpartition("-")[2])
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    if device == "auto":
-        return
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise UsageError(f"device={device}: expected auto, cpu, cuda or cuda:N") from error
-    if kind not in ("cpu", "cuda") and not (kind == "mps" and torch.backends.mps.is_available()):
-        raise UsageError(f"device={device}: torch {torch.__version__} cannot train there; use device=cpu")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"device={device}: torch {torch.__version__} finds no GPU; use device=cpu")
-    if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"device={device}: there are {torch.cuda.device_count()} GPUs, counted from 0")
 
 
 def _reward_name(config: TrainConfig) -> str:

@@ -9,9 +9,10 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import iterate
 
 from envs.scoring import Rewardlike, Scorer
-from envs.wrappers import task_of
+from envs.wrappers import action_array, require, task_of
 
 
 class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
@@ -33,6 +34,7 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
 
     def __init__(self, env: gym.vector.VectorEnv, reward: Rewardlike = None, render: Mapping[str, Any] | None = None):
         RecordConstructorArgs.__init__(self, reward=reward, render=render, _disable_deepcopy=True)
+        require(env, gym.vector.VectorEnv)
         super().__init__(env)
         inner: Any = env.unwrapped
         envs = list(getattr(inner, "envs", ()))
@@ -75,6 +77,9 @@ class ReplaceReward(gym.vector.VectorWrapper, RecordConstructorArgs):
         elif self._autoreset == AutoresetMode.SAME_STEP and np.count_nonzero(done):
             successors = self._observations.replace(current, done, infos["final_obs"][done])
             restarted = done
+        if isinstance(self.env.action_space, gym.spaces.Dict | gym.spaces.Tuple):
+            single = self.env.single_action_space
+            actions = np.stack([action_array(single, one) for one in iterate(self.env.action_space, actions)])
         t = self.scorer.tracker.step(np.asarray(actions), successors, terminated, truncated, reset_only)
         scores = self.scorer.score(t, env_reward)
         self.scorer.advance(current, restarted)

@@ -53,6 +53,30 @@ def task_of(env: gym.Env) -> Task | None:
     return env.get_wrapper_attr("task") if env.has_wrapper_attr("task") else None
 
 
+def require(env: object, kind: type) -> None:
+    """Refuse an environment of another kind than a wrapper takes.
+
+    Raises:
+        TypeError: Naming the wrapper for it.
+    """
+    if isinstance(env, kind):
+        return
+    fitting = "envs.make or gymnasium.make gives one"
+    if isinstance(env, gym.Env):
+        fitting = "envs.ReplaceReward wraps that"
+    elif isinstance(env, gym.vector.VectorEnv):
+        fitting = "envs.vector.ReplaceReward wraps that"
+    elif hasattr(env, "step_async"):
+        fitting = "agents.sb3.VecReplaceReward wraps those of Stable-Baselines3"
+    raise TypeError(f"expected a {kind.__module__.partition('.')[0]} {kind.__name__}, got {env!r:.200}; {fitting}")
+
+
+def action_array(space: gym.Space, action: Any) -> np.ndarray:
+    """An action as rewards read it: what has parts, such as a `Dict`, as `gymnasium.spaces.flatten` lays it out."""
+    flat = isinstance(space, gym.spaces.Box | gym.spaces.Discrete | gym.spaces.MultiDiscrete | gym.spaces.MultiBinary)
+    return np.asarray(action if flat else gym.spaces.flatten(space, action))
+
+
 class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
     """Replaces the reward of any Gymnasium environment.
 
@@ -78,6 +102,7 @@ class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
 
     def __init__(self, env: gym.Env, reward: Rewardlike = None, render: Mapping[str, Any] | None = None):
         RecordConstructorArgs.__init__(self, reward=reward, render=render, _disable_deepcopy=True)
+        require(env, gym.Env)
         gym.Wrapper.__init__(self, env)
         self.scorer = Scorer(reward, 1, env.observation_space, task=task_of(env), envs=[env], render=render)
         self._observations = self.scorer.tracker.observations
@@ -94,9 +119,8 @@ class ReplaceReward(gym.Wrapper, RecordConstructorArgs):
         """Step the environment and score the transition."""
         obs, env_reward, terminated, truncated, info = self.env.step(action)
         batch = self._observations.single(obs)
-        t = self.scorer.tracker.step(
-            np.asarray(action)[None], batch, np.array([terminated], bool), np.array([truncated], bool)
-        )
+        actions = action_array(self.env.action_space, action)[None]
+        t = self.scorer.tracker.step(actions, batch, np.array([terminated], bool), np.array([truncated], bool))
         scores = self.scorer.score(t, np.array([env_reward], np.float64))
         self.scorer.advance(batch, np.zeros(1, bool))
         info["env_reward"] = float(env_reward)

@@ -283,6 +283,13 @@ def test_a_reward_that_fails_names_component_and_environment() -> None:
         venv.step(np.zeros(2, int))
 
 
+def test_wrappers_for_other_environments_are_named() -> None:
+    with pytest.raises(TypeError, match=r"envs\.ReplaceReward wraps that"):
+        VecReplaceReward(cartpole())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"agents\.sb3\.VecReplaceReward"):
+        envs.ReplaceReward(DummyVecEnv([cartpole]))  # type: ignore[arg-type]
+
+
 def test_a_reward_too_large_for_float32_is_refused() -> None:
     venv = VecReplaceReward(DummyVecEnv([cartpole]), lambda next_obs: np.full(len(next_obs), -1e39))
     venv.reset()

@@ -218,3 +218,41 @@ def test_rendering_a_mujoco_task_finds_opengl_by_itself(monkeypatch: pytest.Monk
     assert not asked
     env.render()
     assert asked == ["gl"]
+
+
+class Parts(gym.Env):
+    """Actions with parts, which rewards see flat."""
+
+    observation_space = gym.spaces.Discrete(3)
+    action_space = gym.spaces.Dict(push=gym.spaces.Box(-1, 1, (2,)), hand=gym.spaces.Discrete(3))
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[int, dict[str, Any]]:
+        super().reset(seed=seed)
+        return 0, {}
+
+    def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        return 1, 0.0, False, False, {}
+
+
+def test_actions_with_parts_are_read_flat() -> None:
+    action = {"push": np.array([0.25, -0.5], np.float32), "hand": 2}
+    flat = [0.25, -0.5, 0, 0, 1]  # in the order of the keys, a choice as one-hot
+    weights = np.array([1, 10, 100, 1000, 10000])
+    env = envs.ReplaceReward(Parts(), lambda action: action @ weights)
+    env.reset(seed=0)
+    assert env.step(action)[1] == np.dot(flat, weights)
+    several = gym.vector.SyncVectorEnv([Parts] * 2)
+    venv = envs.vector.ReplaceReward(several, lambda action: action @ weights)
+    venv.reset(seed=0)
+    batch = {"push": np.stack([action["push"], 2 * action["push"]]), "hand": np.array([2, 0])}
+    np.testing.assert_array_equal(venv.step(batch)[1], [np.dot(flat, weights), 0.5 - 10 + 100])
+
+
+def test_a_wrapper_for_another_kind_of_environment_names_the_right_one() -> None:
+    single, several = gym.make("CartPole-v1"), gym.make_vec("CartPole-v1", num_envs=2)
+    with pytest.raises(TypeError, match=r"envs\.vector\.ReplaceReward wraps that"):
+        envs.ReplaceReward(several)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"envs\.ReplaceReward wraps that"):
+        envs.vector.ReplaceReward(single)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"'CartPole-v1'; envs\.make"):
+        envs.ReplaceReward("CartPole-v1")  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from agents.comparison.coverages import CoverageSpec, parse_coverages, policy_of
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.options import COMPARE, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
+from agents.config.commands import TrainConfig
 from agents.runs import RunDir, locked, reason
 from agents.train import check_env, explained
 from reward_designers.errors import unknown_name
@@ -109,6 +110,9 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     if config.rewards is None and not config.runs:
         raise UsageError("rewards= is needed, such as rewards=[env,my.py:stand]; or runs=[DIR,...], to compare theirs")
     specs = parse_rewards(["env"] if config.rewards is None else config.rewards)
+    for spec in specs:
+        if spec.kind == "run":
+            _check_env(spec.value, config)
     specs = trained_on(specs, config.runs, task)
     names = [spec.name for spec in specs]
     if len(specs) < 2:
@@ -133,13 +137,19 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     return config, specs
 
 
-def _check_run(path: str, config: CompareConfig, task: Task | None) -> None:
-    """Refuse a run of another environment or task: its policy cannot be judged in this one."""
+def _check_env(path: str, config: CompareConfig) -> TrainConfig:
+    """The config of a run; refused if it is of another environment."""
     trained = RunDir.open(path).read_config()
     there = trained.env.id or trained.env.name
     here = config.env.id or config.env.name
     if there != here:
         raise UsageError(f"{path} was trained in {there}, not in {here}: compare it with env={there}")
+    return trained
+
+
+def _check_run(path: str, config: CompareConfig, task: Task | None) -> None:
+    """Refuse a run of another environment or task: its policy cannot be judged in this one."""
+    trained = _check_env(path, config)
     if task is not None and trained.task != task.name:
         raise UsageError(
             f"{path} was trained for task {trained.task}, not {task.name}: compare it with task={trained.task}"

@@ -12,6 +12,7 @@ summary.json      what came out; report.html shows it, video.mp4 (of games in te
 from __future__ import annotations
 
 import csv
+import difflib
 import errno
 import fcntl
 import importlib.metadata
@@ -73,8 +74,11 @@ class RunDir:
         """
         run = cls(Path(path))
         if not (run.path / "config.yaml").is_file():
-            near = sorted(p.parent for p in run.path.glob("*/config.yaml")) if run.path.is_dir() else []
-            hint = f"; there are runs in it: {', '.join(map(str, near[:5]))}" if near else ""
+            inside = sorted(p.parent for p in run.path.glob("*/config.yaml")) if run.path.is_dir() else []
+            hint = f"; there are runs in it: {', '.join(map(str, inside[:5]))}" if inside else ""
+            beside = {p.parent.name for p in run.path.parent.glob("*/config.yaml")}
+            if near := difflib.get_close_matches(run.path.name, beside, n=3):
+                hint = hint or f". Did you mean {' or '.join(str(run.path.parent / name) for name in near)}?"
             what = "has no config.yaml, so it is not a run directory" if run.path.exists() else "does not exist"
             raise UsageError(f"{run.path} {what}{hint}")
         return run

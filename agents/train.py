@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import re
 import sys
 import traceback
 from contextlib import contextmanager
@@ -411,7 +412,7 @@ def located(error: BaseException) -> str:
     cause = error.__cause__
     if cause is None or cause.__traceback__ is None:
         return str(error)
-    frames = [f for f in traceback.extract_tb(cause.__traceback__) if "importlib" not in f.filename]
+    frames = [f for f in traceback.extract_tb(cause.__traceback__) if not re.search("^<|importlib", f.filename)]
     ours = Path(__file__).resolve().parent.parent
     inner = [f for f in frames if ours not in Path(f.filename).resolve().parents or "reward" in Path(f.filename).parts]
     if not inner:

@@ -311,3 +311,10 @@ def test_mistakes_are_told_before_anything_is_written(mine: Path, arguments: tup
         compared(*arguments)
     assert expected in str(refused.value)
     assert {path.name for path in mine.iterdir()} <= {"mine.py", "__pycache__"}
+
+
+def test_a_reward_of_a_run_in_another_environment_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(tmp_path / "pole", "total_timesteps=128", "eval_every=0")
+    with pytest.raises(UsageError, match=r"pole was trained in CartPole, not in Humanoid: .* env=CartPole"):
+        compared("rewards=[env,run:pole]")

@@ -85,6 +85,9 @@ def test_open_says_what_is_wrong(tmp_path):
     RunDir.create(str(tmp_path / "a"), "").write_config(resolve(compose(TRAIN, "train", [])))
     with pytest.raises(UsageError, match=r"not a run directory; there are runs in it: .*/a"):
         RunDir.open(tmp_path)
+    RunDir.create(str(tmp_path / "hopper_0"), "").write_config(resolve(compose(TRAIN, "train", [])))
+    with pytest.raises(UsageError, match=r"does not exist\. Did you mean .*/hopper_0\?"):
+        RunDir.open(tmp_path / "hoper_0")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from agents.cli import compose
 from agents.config.commands import TRAIN, TrainConfig
 from agents.runs import RunDir, read_progress
 from agents.train import train
+from tests.agents.forked import Forked
 
 STEP = "time/total_timesteps"
 SMALL = ("env=CartPole", "num_envs=4", "algo.n_steps=32", "algo.batch_size=64", "algo.n_epochs=2", "algo.net_arch=[16]")
@@ -37,7 +38,12 @@ def command(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-m", "agents.train", *arguments], **pipes, **options)
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+def forked(*arguments: str) -> Forked:
+    """The same without its imports."""
+    return Forked("agents.train", *arguments)
+
+
+def finish(process: subprocess.Popen[str] | Forked) -> tuple[int | None, str]:
     _, errors = process.communicate(timeout=240)
     return process.returncode, errors
 

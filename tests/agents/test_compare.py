@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +17,7 @@ from agents.cli import UsageError, compose
 from agents.compare import compare
 from agents.comparison import session
 from agents.comparison.options import COMPARE
+from tests.agents.forked import Forked
 from tests.agents.runners import trained
 
 WORLD = ("env=CartPole", "task=upright", "samples=512", "episodes=4", "frames=false")
@@ -159,15 +158,7 @@ def test_a_stopped_process_leaves_what_it_has(mine: Path, number: signal.Signals
         "    if len(obs) > 1000: time.sleep(60)\n"  # only the canonicalisation asks for so many
         "    return (obs * next_obs).sum(-1)\n"
     )
-    repository = str(Path(session.__file__).parents[2])
-    arguments = [*WORLD, "rewards=[env,slow.py:slow]", "output=out"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agents.compare", *arguments],
-        env={**os.environ, "PYTHONPATH": repository},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = Forked("agents.compare", *WORLD, "rewards=[env,slow.py:slow]", "output=out")
     try:
         wait_for(mine / "out" / "stages" / "episodes%20random.json")
         time.sleep(0.3)

@@ -13,7 +13,7 @@ from agents import checkpoint_files
 from agents.cli import UsageError
 from agents.runs import RunDir, read_progress
 from agents.train import train
-from tests.agents.runners import SMALL, STEP, command, configured, custom, finish, resumed, trained
+from tests.agents.runners import SMALL, STEP, command, configured, custom, finish, forked, resumed, trained
 
 # Faults of rewards
 
@@ -64,7 +64,7 @@ def test_a_failing_reward_stops_the_run_and_keeps_what_was_trained(tmp_path, cap
 
 def test_a_failing_reward_shows_no_traceback(tmp_path):
     reward = custom(tmp_path, "def mine(obs):\n    return [1.0, 2.0]\n")
-    code, said = finish(command(*SMALL, *reward, "total_timesteps=64", "eval_every=0", f"run_dir={tmp_path / 'run'}"))
+    code, said = finish(forked(*SMALL, *reward, "total_timesteps=64", "eval_every=0", f"run_dir={tmp_path / 'run'}"))
     assert code == 1
     assert "Traceback" not in said
     assert "expected shape (4,)" in said
@@ -76,7 +76,7 @@ def test_a_custom_reward_from_a_config_directory(tmp_path):
     (tmp_path / "conf" / "reward" / "mine.yaml").write_text(node)
     run = RunDir(tmp_path / "run")
     directory = f"--config-dir={tmp_path / 'conf'}"
-    code, said = finish(command(directory, *SMALL, "reward=mine", "total_timesteps=128", f"run_dir={run.path}"))
+    code, said = finish(forked(directory, *SMALL, "reward=mine", "total_timesteps=128", f"run_dir={run.path}"))
     assert code == 0, said
     assert "reward/zero" in read_progress(run.progress)[-1]
     resumed(run, "total_timesteps=256")

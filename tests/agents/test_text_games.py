@@ -27,7 +27,7 @@ from envs.alfworld.games import TASK_TYPES
 from envs.alfworld.tokens import TokenObservation
 from reward_designers.base import RewardFn, Transition
 from tests.agents.household import Household
-from tests.agents.runners import command, configured, numbers, resumed
+from tests.agents.runners import configured, forked, numbers, resumed
 
 HOUSE = ("env.id=tests.agents.household:Household-v0", "env.kwargs.size=1", "reward=env", "algo=maskable_ppo")
 HOUSE += ("env.kwargs.max_episode_steps=12", "env.eval_kwargs.split=valid_unseen", "algo.net_arch=[16]", "num_envs=4")
@@ -110,7 +110,7 @@ def test_a_run_leaves_curves_by_task_and_a_transcript(reference: RunDir) -> None
 @pytest.mark.slow
 def test_killed_at_a_random_moment_and_resumed(tmp_path: Path, reference: RunDir) -> None:
     run = RunDir(tmp_path / "run")
-    process = command(*HOUSE, "total_timesteps=768", f"run_dir={run.path}")
+    process = forked(*HOUSE, "total_timesteps=768", f"run_dir={run.path}")
     while process.poll() is None and len(read_progress(run.progress)) < 2:
         time.sleep(0.01)
     time.sleep(random.uniform(0, 0.5))

@@ -25,7 +25,7 @@ from agents.config.algorithms import Schedule, Settings
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
 from agents.train import best_score, train
-from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, finish, numbers, resumed, trained
+from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, finish, forked, numbers, resumed, trained
 
 # The main job
 
@@ -143,7 +143,7 @@ def reference(tmp_path_factory) -> RunDir:
 @pytest.mark.slow
 def test_killed_at_a_random_moment_and_resumed(tmp_path, reference: RunDir):
     run = RunDir(tmp_path / "run")
-    process = command(*SMALL, *INTERVALS, "total_timesteps=2048", f"run_dir={run.path}")
+    process = forked(*SMALL, *INTERVALS, "total_timesteps=2048", f"run_dir={run.path}")
     while process.poll() is None and len(read_progress(run.progress)) < 2:
         time.sleep(0.01)
     time.sleep(random.uniform(0, 0.5))
@@ -192,7 +192,8 @@ def test_evaluation_changes_nothing(tmp_path, algo: str):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_save_and_exit_cleanly(tmp_path, number: signal.Signals):
     run = RunDir(tmp_path / "run")
-    process = command(*SMALL, "total_timesteps=10_000_000", "log_every=512", "eval_every=0", f"run_dir={run.path}")
+    start = command if number is signal.SIGINT else forked
+    process = start(*SMALL, "total_timesteps=10_000_000", "log_every=512", "eval_every=0", f"run_dir={run.path}")
     while process.poll() is None and len(read_progress(run.progress)) < 2:
         time.sleep(0.02)
     process.send_signal(number)
@@ -212,7 +213,7 @@ def test_signals_save_and_exit_cleanly(tmp_path, number: signal.Signals):
 
 def test_sweeps_run_each_job_in_its_own_folder_and_survive_a_bad_one(tmp_path):
     arguments = ("-m", *SMALL, "total_timesteps=128", "eval_every=0", "task=balancing,balncing,upright")
-    code, said = finish(command(*arguments, f"run_dir={tmp_path / 'sweep'}"))
+    code, said = finish(forked(*arguments, f"run_dir={tmp_path / 'sweep'}"))
     assert code == 1
     assert "'balncing'. Did you mean 'balancing'" in said
     assert "1 of the jobs failed: task=balncing" in said

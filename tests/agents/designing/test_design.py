@@ -27,6 +27,7 @@ from agents.runs import RunDir, locked
 from reward_designers.code.search import History, Secrets
 from tests.agents.designing import scripted
 from tests.agents.designing.scripted import SMALL, designed, recording
+from tests.agents.forked import Forked
 from tests.reward_designers.llm.chat_server import ChatServer, Handler, completion, hang, serving
 
 
@@ -192,12 +193,15 @@ def test_kill_9_and_resume_come_to_the_same_without_paying_or_training_twice(
         if moment.endswith("call"):
             server.script.append(hang)
         how = (f"resume={cut}",) if (cut / "design.yaml").exists() else (*asking(server), f"output={cut}")
-        process = subprocess.Popen([sys.executable, "-m", "agents.design", *how], stderr=subprocess.DEVNULL)
+        if moment == "in a training":  # with a server of its own, from which its trainings are forked
+            process: Any = subprocess.Popen([sys.executable, "-m", "agents.design", *how], stderr=subprocess.DEVNULL)
+        else:
+            process = Forked("agents.design", *how)
         while not reached():
             assert process.poll() is None, f"it ended before it could be killed {moment}"
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
         _outlived(cut)
     assert designed(f"resume={cut}") == summary
     assert len(server.bodies) - before == 2 + 2  # two were never answered

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from agents.cli import UsageError, compose
 from agents.motif import MOTIF, motif, read_config
 from agents.runs import read_progress
+from tests.agents.forked import Forked
 from tests.agents.runners import numbers, resumed, trained
 from tests.reward_designers.intrinsic.llm_server import judge
 from tests.reward_designers.llm.chat_server import ChatServer, Handler, hang
@@ -119,14 +118,13 @@ def test_interrupted_it_goes_on_with_what_was_paid_for(tmp_path: Path, server: C
     server.script.append(first)
     server.default = hang  # whoever does not heed the interrupt never ends
     arguments = (f"output={tmp_path / 'motif'}", *SMALL, *asked(server), "llm.concurrency=1")
-    command = [sys.executable, "-m", "agents.motif", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while not server.bodies and process.poll() is None:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.5)  # nothing more is asked from now on
-        answered.set()
-        _, told = process.communicate(timeout=60)
+    process = Forked("agents.motif", *arguments)
+    while not server.bodies and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)  # nothing more is asked from now on
+    answered.set()
+    _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert len(server.bodies) == 1
     assert f"interrupted after 8 answers; go on with resume={tmp_path / 'motif'}" in told

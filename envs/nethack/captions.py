@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envs.nethack.fields import AT
-from envs.nethack.followers import Map
+from envs.nethack.followers import Map, doors_opened
 from envs.nethack.glyphs import sight
+from envs.nethack.rules import BLANK
 from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -47,24 +48,25 @@ class Change:
         over: Whether the game ended: map and inventory are gone then.
     """
 
-    __slots__ = ("after", "before", "env", "on_stairs", "over")
+    __slots__ = ("_numbers", "after", "before", "env", "on_stairs", "over")
 
     def __init__(self, env: NetHackGame):
         self.env = env
-        self.after: list[int] = env.bottom_line.tolist()
+        self._numbers = env.bottom_line.tolist
+        self.after: list[int] = self._numbers()
         self.before = self.after
         self.on_stairs = (False, False)
         self.over = False
 
     def begin(self) -> None:
         """A game began."""
-        self.before = self.after = self.env.bottom_line.tolist()
+        self.before = self.after = self._numbers()
         self.on_stairs = (False, self.env.on_stairs)
         self.over = False
 
     def step(self, over: bool) -> None:
         """A step was made."""
-        self.before, self.after = self.after, self.env.bottom_line.tolist()
+        self.before, self.after = self.after, self._numbers()
         self.on_stairs = (self.on_stairs[1], self.env.on_stairs)
         self.over = over
 
@@ -125,7 +127,7 @@ class Inventory(Part):
 
     def __init__(self, env: NetHackGame):
         super().__init__(env)
-        self._strings, self._letters = env.array("inv_strs"), env.array("inv_letters")
+        self._strings, self._all_letters = env.array("inv_strs"), env.array("inv_letters").data
         self._row = self._strings.shape[1]
         self._text = self._strings.reshape(-1).data
         self._hold({})
@@ -138,7 +140,7 @@ class Inventory(Part):
         """See `Part`."""
         if change.over:
             return ()
-        if self._text_of_items.tobytes() == self._texts and self._letters.tobytes() == self._letter_bytes:
+        if self._texts == self._items_text and self._letters == self._all_letters:
             return ()  # without new letters, nothing but the texts of the items can have changed
         had, has = self._items, self._carried()
         self._hold(has)
@@ -153,11 +155,12 @@ class Inventory(Part):
     def _hold(self, items: dict[int, str]) -> None:
         """What is carried now."""
         self._items = items
-        self._text_of_items = self._text[: self._row * len(items)]
-        self._texts, self._letter_bytes = self._text_of_items.tobytes(), self._letters.tobytes()
+        self._items_text = self._text[: self._row * len(items)]
+        # bytearrays are compared with the game's memory as it is, bytes only with a copy of it
+        self._texts, self._letters = bytearray(self._items_text), bytearray(self._all_letters)
 
     def _carried(self) -> dict[int, str]:
-        letters = self._letters.tobytes().rstrip(b"\0")
+        letters = self._all_letters.tobytes().rstrip(b"\0")
         return {
             letter: self._strings[row].tobytes().partition(b"\0")[0].decode("latin-1")
             for row, letter in enumerate(letters)
@@ -174,23 +177,11 @@ class Doors(Part):
 
     def __init__(self, env: NetHackGame):
         super().__init__(env)
-        self._opened = env.follow("doors_opened")
         self._map: Map = env.follow("map")
-        self._last = 0
-
-    def begin(self, change: Change) -> None:
-        """See `Part`."""
-        self._last = 0
 
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
-        if not self._map.new:
-            return ()
-        opened = int(self._opened)
-        if opened == self._last:
-            return ()
-        self._last = opened
-        return ("door opened",)
+        return ("door opened",) if self._map.new and doors_opened(self._map) else ()
 
 
 class Sights(Part):
@@ -204,14 +195,17 @@ class Sights(Part):
 
     def begin(self, change: Change) -> None:
         """See `Part`; what is in view already is no news."""
-        self._seen = {self._map.level: set(self._map.new)}
+        self._known = {BLANK, *self._map.new}
+        self._seen = {self._map.level: self._known}
 
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
         shown = self._map.new
         if not shown:
             return ()
-        known = self._seen.setdefault(self._map.level, set())
+        if self._map.moved:
+            self._known = self._seen.setdefault(self._map.level, {BLANK})
+        known = self._known
         if known.issuperset(shown):
             return ()
         hero = int(self._glyphs[change.after[Y], change.after[X]])
@@ -241,13 +235,11 @@ class View(Part):
 
     def __init__(self, env: NetHackGame):
         super().__init__(env)
-        self._crop = env.crop("chars")
+        env.follow("map_text")
 
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
-        width = self._crop.value.shape[1]
-        text = self._crop.value.tobytes().decode("latin-1")
-        return ("\n".join(text[start : start + width] for start in range(0, len(text), width)),)
+        return (self.env.follow("map_text"),)
 
 
 PARTS: dict[str, type[Part]] = {
@@ -283,6 +275,7 @@ class Captions:
         self.value = ""
         self._change = Change(env)
         self._parts = [(PARTS[part] if isinstance(part, str) else part)(env) for part in parts]
+        self._calls = [part.__call__ for part in self._parts]  # a bound method is called faster than an instance
 
     def begin(self) -> None:
         """A game began."""
@@ -297,6 +290,7 @@ class Captions:
         """A step was made."""
         self._change.step(over)
         news: list[str] = []
-        for part in self._parts:
-            news += part(self._change)
-        self.value = news[0] if len(news) == 1 else SEPARATOR.join(news)
+        for call in self._calls:
+            if said := call(self._change):
+                news += said
+        self.value = SEPARATOR.join(news)

@@ -13,7 +13,7 @@ import numpy as np
 from envs.nethack.captions import EVENTS, Captions, Part
 from envs.nethack.crop import Crop
 from envs.nethack.fields import AT
-from envs.nethack.followers import DoorsOpened, Explored, Follower, Map
+from envs.nethack.followers import DoorsOpened, Explored, Follower, Map, MapText
 from envs.nethack.glyphs import CLOSED_DOORS
 from envs.nethack.rules import (
     ALWAYS,
@@ -110,14 +110,16 @@ class NetHackGame(gym.Env):
         self.bottom_line = np.zeros(27, np.int64)
         self._line = self.bottom_line.data  # reads numbers faster than numpy does
         self._state, self._internal = self._arrays["program_state"].data, self._arrays["internal"].data
+        self._message = self._arrays["message"].data
         self._crops: dict[str, Crop] = {}
         self._followers: dict[str, Follower] = {}
+        self._follow: list[Callable[[bool], None]] = []
         self._makers: dict[str, Callable[[NetHackGame], Follower]] = {
             "map": Map,
             "explored": Explored,
             "doors_opened": DoorsOpened,
             "caption": functools.partial(Captions, parts=captions),
-            "map_text": functools.partial(Captions, parts=("view",)),
+            "map_text": functools.partial(MapText, size=crop),
         }
         self._parts: list[bytes] = []
         self._terminal = Terminal()
@@ -227,8 +229,8 @@ class NetHackGame(gym.Env):
             self._solved[...] = status == _SOLVED
             died = done and self._line[_HP] == 0
             info["end_status"] = "solved" if status == _SOLVED else "died" if died else "aborted" if aborted else "over"
-        for follower in self._followers.values():
-            follower.step(done)
+        for follow in self._follow:
+            follow(done)
         return self._observe(), reward, status > 0, aborted, info
 
     @property
@@ -238,8 +240,7 @@ class NetHackGame(gym.Env):
 
     def said(self) -> str:
         """What the game said in this step, with all the parts that upstream clicks away."""
-        message = self._arrays["message"].tobytes()
-        last = _text(message) if message[0] else ""
+        last = _text(self._message.tobytes()) if self._message[0] else ""
         if not self._parts:
             return last
         lines = dict.fromkeys([*map(_text, self._parts), last])
@@ -332,6 +333,7 @@ class NetHackGame(gym.Env):
         """What a follower came to (``caption``, ``doors_opened``, ``explored``); it is made when first asked for."""
         if name not in self._followers:
             self._followers[name] = self._makers[name](self)
+            self._follow.append(self._followers[name].step)
             if not self._over:
                 self._followers[name].begin()
         return self._followers[name].value

@@ -10,8 +10,8 @@ in a dict within 40 ns for each environment, means the same in every process and
 
 from __future__ import annotations
 
-import operator
 import re
+import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,8 @@ HP, GOLD, DEPTH, LEVEL = AT["hp"], AT["gold"], AT["depth"], AT["experience_level
 HUNGER, CONDITION, BURDEN = AT["hunger"], AT["condition"], AT["burden"]
 X, Y = AT["x"], AT["y"]
 SEPARATOR = "; "
-_watched = operator.itemgetter(HP, GOLD, DEPTH, LEVEL, HUNGER, BURDEN, CONDITION)
+_WATCHED = (HP, GOLD, DEPTH, LEVEL, HUNGER, BURDEN, CONDITION)
+_watched = struct.Struct("".join("q" if place in _WATCHED else "8x" for place in AT.values())).unpack_from
 _HUNGERS = ("satiated", "not hungry", "hungry", "weak from hunger", "faint from hunger", "fainted", "starved")
 _BURDENS = ("unencumbered", "burdened", "stressed", "strained", "overtaxed", "overloaded")
 _CONDITIONS = (
@@ -42,33 +43,41 @@ class Change:
 
     Attributes:
         env: After the step.
-        before: The bottom line before it, see `envs.nethack.fields.BOTTOM_LINE`.
-        after: And after it.
         on_stairs: Whether the hero stood on a staircase down before it, and after it.
         over: Whether the game ended: map and inventory are gone then.
     """
 
-    __slots__ = ("_numbers", "after", "before", "env", "on_stairs", "over")
+    __slots__ = ("_after", "_before", "_line", "env", "on_stairs", "over")
 
     def __init__(self, env: NetHackGame):
         self.env = env
-        self._numbers = env.bottom_line.tolist
-        self.after: list[int] = self._numbers()
-        self.before = self.after
-        self.on_stairs = (False, False)
-        self.over = False
+        self._line = env.bottom_line.data
+        self.begin()
+
+    @property
+    def before(self) -> tuple[int, ...]:
+        """The bottom line before the step, see `envs.nethack.fields.BOTTOM_LINE`."""
+        return _LINE.unpack(self._before)
+
+    @property
+    def after(self) -> tuple[int, ...]:
+        """And after it."""
+        return _LINE.unpack(self._after)
 
     def begin(self) -> None:
         """A game began."""
-        self.before = self.after = self._numbers()
+        self._before = self._after = self._line.tobytes()
         self.on_stairs = (False, self.env.on_stairs)
         self.over = False
 
     def step(self, over: bool) -> None:
         """A step was made."""
-        self.before, self.after = self.after, self._numbers()
+        self._before, self._after = self._after, self._line.tobytes()  # numbers are made of them where there is news
         self.on_stairs = (self.on_stairs[1], self.env.on_stairs)
         self.over = over
+
+
+_LINE = struct.Struct(f"{len(AT)}q")
 
 
 class Part:
@@ -97,11 +106,22 @@ class Message(Part):
 class Numbers(Part):
     """Changes of hit points, gold, depth, experience level, hunger, burden and condition."""
 
+    def __init__(self, env: NetHackGame):
+        super().__init__(env)
+        self._line = env.bottom_line.data
+        self._last = _watched(self._line)
+
+    def begin(self, change: Change) -> None:
+        """See `Part`."""
+        self._last = _watched(self._line)
+
     def __call__(self, change: Change) -> Sequence[str]:
         """See `Part`."""
-        before, after = change.before, change.after
-        if _watched(before) == _watched(after):
+        latest = _watched(self._line)
+        if latest == self._last:
             return ()
+        self._last = latest
+        before, after = change.before, change.after
         news = []
         if gained := after[HP] - before[HP]:
             news.append(f"HP rose by {gained}" if gained > 0 else f"HP fell by {-gained}")

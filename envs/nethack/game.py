@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import random
 from collections.abc import Callable, Sequence
@@ -110,7 +111,9 @@ class NetHackGame(gym.Env):
         self.bottom_line = np.zeros(27, np.int64)
         self._line = self.bottom_line.data  # reads numbers faster than numpy does
         self._state, self._internal = self._arrays["program_state"].data, self._arrays["internal"].data
-        self._message = self._arrays["message"].data
+        self._message = (ctypes.c_char * 256).from_buffer(
+            self._arrays["message"].data
+        )  # its value ends at the first NUL
         self._crops: dict[str, Crop] = {}
         self._followers: dict[str, Follower] = {}
         self._follow: list[Callable[[bool], None]] = []
@@ -240,7 +243,7 @@ class NetHackGame(gym.Env):
 
     def said(self) -> str:
         """What the game said in this step, with all the parts that upstream clicks away."""
-        last = _text(self._message.tobytes()) if self._message[0] else ""
+        last = _text(self._message.value)
         if not self._parts:
             return last
         lines = dict.fromkeys([*map(_text, self._parts), last])
@@ -331,12 +334,13 @@ class NetHackGame(gym.Env):
 
     def follow(self, name: str) -> Any:
         """What a follower came to (``caption``, ``doors_opened``, ``explored``); it is made when first asked for."""
-        if name not in self._followers:
-            self._followers[name] = self._makers[name](self)
-            self._follow.append(self._followers[name].step)
+        follower = self._followers.get(name)
+        if follower is None:
+            follower = self._followers[name] = self._makers[name](self)
+            self._follow.append(follower.step)
             if not self._over:
-                self._followers[name].begin()
-        return self._followers[name].value
+                follower.begin()
+        return follower.value
 
     # The rules that upstream has in `step`
 
@@ -349,7 +353,7 @@ class NetHackGame(gym.Env):
         internal, pynethack = self._internal, self._pynethack
         while not done:
             if internal[3]:  # waiting for a space
-                self._parts.append(self._arrays["message"].tobytes())
+                self._parts.append(self._message.value)
                 pynethack.step(_SPACE)
                 done = pynethack.done()
                 continue
@@ -389,7 +393,7 @@ class NetHackGame(gym.Env):
                 break
             pynethack.step(direction)
             done = self._skip(pynethack.done())
-            self._parts.append(self._arrays["message"].tobytes())
+            self._parts.append(self._message.value)
             line = self._arrays["blstats"]
             x, y = int(line[0]), int(line[1])
             if not np.isin(self._arrays["glyphs"][y - 1 : y + 2, x - 1 : x + 2], CLOSED_DOORS).any():
@@ -405,7 +409,5 @@ def _words(action: Any) -> str:
     return f"far {action.name}" if isinstance(action, nethack.CompassDirectionLonger) else str(action.name)
 
 
-@functools.lru_cache(8192)
 def _text(message: bytes) -> str:
-    """The text in NLE's array of bytes."""
-    return message.partition(b"\0")[0].decode("latin-1").strip()
+    return message.decode("latin-1").strip()

@@ -83,9 +83,13 @@ def line(**entries: int) -> list[int]:
 )
 def test_numbers_are_told(before: list[int], after: list[int], said: list[str]) -> None:
     env = envs.make("MiniHack-Room-5x5").unwrapped
-    change = Change(env)
-    change.before, change.after = before, after
-    assert list(Numbers(env)(change)) == said
+    change, numbers = Change(env), Numbers(env)
+    env.bottom_line[...] = before
+    change.begin()
+    numbers.begin(change)
+    env.bottom_line[...] = after
+    change.step(False)
+    assert list(numbers(change)) == said
     env.close()
 
 

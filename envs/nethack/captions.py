@@ -10,12 +10,13 @@ in a dict within 40 ns for each environment, means the same in every process and
 
 from __future__ import annotations
 
+import ctypes
 import re
 import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from envs.nethack.fields import AT
+from envs.nethack.fields import AT, ON_STAIRS
 from envs.nethack.followers import Map, doors_opened
 from envs.nethack.glyphs import sight
 from envs.nethack.rules import BLANK
@@ -47,11 +48,11 @@ class Change:
         over: Whether the game ended: map and inventory are gone then.
     """
 
-    __slots__ = ("_after", "_before", "_line", "env", "on_stairs", "over")
+    __slots__ = ("_after", "_before", "_internal", "_line", "env", "on_stairs", "over")
 
     def __init__(self, env: NetHackGame):
         self.env = env
-        self._line = env.bottom_line.data
+        self._line, self._internal = env.bottom_line.data, env.array("internal").data
         self.begin()
 
     @property
@@ -67,13 +68,13 @@ class Change:
     def begin(self) -> None:
         """A game began."""
         self._before = self._after = self._line.tobytes()
-        self.on_stairs = (False, self.env.on_stairs)
+        self.on_stairs = (False, self._internal[ON_STAIRS] != 0)
         self.over = False
 
     def step(self, over: bool) -> None:
         """A step was made."""
         self._before, self._after = self._after, self._line.tobytes()  # numbers are made of them where there is news
-        self.on_stairs = (self.on_stairs[1], self.env.on_stairs)
+        self.on_stairs = (self.on_stairs[1], self._internal[ON_STAIRS] != 0)
         self.over = over
 
 
@@ -147,9 +148,10 @@ class Inventory(Part):
 
     def __init__(self, env: NetHackGame):
         super().__init__(env)
-        self._strings, self._all_letters = env.array("inv_strs"), env.array("inv_letters").data
-        self._row = self._strings.shape[1]
-        self._text = self._strings.reshape(-1).data
+        strings, letters = env.array("inv_strs"), env.array("inv_letters")
+        self._row = strings.shape[1]
+        self._text, self._all_letters = strings.reshape(-1).data, letters.data
+        self._rows = (ctypes.c_char * self._row * len(strings)).from_buffer(strings.data)
         self._hold({})
 
     def begin(self, change: Change) -> None:
@@ -181,10 +183,7 @@ class Inventory(Part):
 
     def _carried(self) -> dict[int, str]:
         letters = self._all_letters.tobytes().rstrip(b"\0")
-        return {
-            letter: self._strings[row].tobytes().partition(b"\0")[0].decode("latin-1")
-            for row, letter in enumerate(letters)
-        }
+        return {letter: self._rows[row].value.decode("latin-1") for row, letter in enumerate(letters)}
 
 
 def _item(text: str) -> str:

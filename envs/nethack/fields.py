@@ -42,6 +42,8 @@ BOTTOM_LINE = (
 )
 """The entries of NLE's ``blstats``, in their order."""
 AT = {name: place for place, name in enumerate(BOTTOM_LINE)}
+ON_STAIRS, NUTRITION = 4, 7
+"""Entries of NLE's ``internal``."""
 
 _ABOUT = {
     "x": ("squares", "column on the map, 0 to 78"),
@@ -90,9 +92,11 @@ FIELDS = {
         lambda happened: happened,
     ),
     **{name: _entry(AT[name]) for name in _ABOUT},
-    "nutrition": Field("1", "nutrition, 900 at the start; hungry below 150", lambda internals: internals[:, 7]),
+    "nutrition": Field("1", "nutrition, 900 at the start; hungry below 150", lambda internals: internals[:, NUTRITION]),
     "on_stairs_down": Field(
-        "1", "1 while standing on a staircase down, else 0", lambda internals: (internals[:, 4] != 0).astype(np.float64)
+        "1",
+        "1 while standing on a staircase down, else 0",
+        lambda internals: (internals[:, ON_STAIRS] != 0).astype(np.float64),
     ),
     "max_depth": Field("levels", "depth of the deepest level visited in this game", lambda deepest: deepest),
     "explored": Field("squares", "squares that were ever seen, on all levels of this game", lambda explored: explored),

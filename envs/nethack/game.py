@@ -13,7 +13,7 @@ import numpy as np
 
 from envs.nethack.captions import EVENTS, Captions, Part
 from envs.nethack.crop import Crop
-from envs.nethack.fields import AT
+from envs.nethack.fields import AT, ON_STAIRS
 from envs.nethack.followers import DoorsOpened, Explored, Follower, Map, MapText
 from envs.nethack.glyphs import CLOSED_DOORS
 from envs.nethack.rules import (
@@ -239,16 +239,17 @@ class NetHackGame(gym.Env):
     @property
     def on_stairs(self) -> bool:
         """Whether the hero stands on a staircase down."""
-        return bool(self._internal[4])
+        return bool(self._internal[ON_STAIRS])
 
     def said(self) -> str:
         """What the game said in this step, with all the parts that upstream clicks away."""
         last = _text(self._message.value)
         if not self._parts:
             return last
-        lines = dict.fromkeys([*map(_text, self._parts), last])
-        noises = _NOISE if self._is_key_door else ()
-        return " ".join(line for line in lines if line and not any(noise in line for noise in noises))
+        lines = [line for line in dict.fromkeys([*map(_text, self._parts), last]) if line]
+        if self._is_key_door:
+            lines = [line for line in lines if not any(noise in line for noise in _NOISE)]
+        return " ".join(lines)
 
     def render(self) -> Any:
         """The terminal: a picture ``(400, 640, 3)`` uint8, or text."""
@@ -346,7 +347,7 @@ class NetHackGame(gym.Env):
 
     def _on_wanted_stairs(self) -> int:
         assert self._level is not None
-        return _SOLVED * bool(self._internal[4] and self._arrays["blstats"][_DEPTH] >= self._level)
+        return _SOLVED * bool(self._internal[ON_STAIRS] and self._arrays["blstats"][_DEPTH] >= self._level)
 
     def _skip(self, done: bool) -> bool:
         """Upstream's `_perform_known_steps`, which keeps what was said before each ``--More--``."""

@@ -21,6 +21,7 @@ from agents.config.rewards import (
     JudgeReward,
     VLMReward,
 )
+from agents.errors import UsageError
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 ON_POLICY = ("ppo", "recurrent_ppo", "maskable_ppo")
 SB3_GAMMA = 0.99
 EVAL_EPISODES = 8
+MAX_EVAL_ENVS = 16
 MAX_ENVS, MIN_STEPS = 8, 64
 """A rollout tuned for one environment is split over at most so many, of at least so many steps each."""
 
@@ -117,6 +119,27 @@ def find_task(name: str, task: str | None) -> Task | None:
         except ValueError:
             return None
     return envs.find_task(name, task)
+
+
+def check_env(config: TrainConfig) -> None:
+    """Refuse an unknown environment or task before anything heavy is imported.
+
+    Raises:
+        UsageError: With the nearest names.
+    """
+    import gymnasium as gym
+
+    import envs
+
+    try:
+        if config.env.id is None:
+            assert config.env.name is not None
+            envs.find_task(config.env.name, config.task)
+        else:
+            spec(config.env.id)
+            find_task(config.env.id, config.task)
+    except (ValueError, ImportError, gym.error.Error) as error:
+        raise UsageError(str(error)) from error
 
 
 def _eval_every(config: TrainConfig, task: Task | None, total: int) -> int:

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.build import find_task
-from agents.cli import UsageError
+from agents.build import check_env, find_task
 from agents.comparison.coverages import CoverageSpec, parse_coverages, policy_of
 from agents.comparison.folder import ComparisonDir
 from agents.comparison.options import COMPARE, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
 from agents.config.commands import TrainConfig
-from agents.runs import RunDir, locked, reason
-from agents.train import check_env, explained
+from agents.errors import UsageError, explained, fail, reason
+from agents.runs import RunDir, locked
 from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -178,9 +177,9 @@ def _run(
     print(summary(report))
     print(f"written to {folder.path}", file=sys.stderr)
     if interrupted:
-        cli.fail(f"interrupted; go on with resume={folder.path}", code=130)
+        fail(f"interrupted; go on with resume={folder.path}", code=130)
     if failed := [f"{reward['name']}: {reward['error']}" for reward in report["rewards"] if reward["error"]]:
-        cli.fail("\n".join(["not all rewards could be compared:", *failed]), code=1)
+        fail("\n".join(["not all rewards could be compared:", *failed]), code=1)
     return report
 
 

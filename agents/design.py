@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.cli import UsageError
+from agents.build import check_env
 from agents.designing.folder import DesignDir
 from agents.designing.options import DESIGN, DesignConfig
-from agents.runs import locked, reason, write_text
-from agents.train import check_env, explained
+from agents.errors import UsageError, explained, fail, reason
+from agents.runs import locked, write_text
 
 if TYPE_CHECKING:
     from agents.designing.people import AtTerminal, FromFile
@@ -145,12 +145,12 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
         except LLMError as error:
             raise UsageError(str(error)) from error
         except KeyboardInterrupt:
-            cli.fail(f"interrupted; go on with resume={folder.path}", code=130)
+            fail(f"interrupted; go on with resume={folder.path}", code=130)
         finally:
             if llm is not None:
                 llm.close()
     if summary["best"] is None:
-        cli.fail(f"no program could be trained; {folder.summary} says why for each", code=1)
+        fail(f"no program could be trained; {folder.summary} says why for each", code=1)
     print("\n".join(lines(summary)))
     print(f"report: {folder.report}")
     env = f"env.id={config.env.id}" if config.env.id else f"env={config.env.name}"

@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from agents import cli
-from agents.build import check_device, find_task, make_player, make_venv, with_prompts
-from agents.cli import UsageError
+from agents.build import MAX_EVAL_ENVS, check_device, find_task, make_player, make_venv, with_prompts
 from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
 from agents.config.rewards import CodeReward, CustomReward
+from agents.errors import UsageError, explained
 from agents.runs import RunDir, make_writable, removed_if_empty, write_text
-from agents.train import MAX_EVAL_ENVS, explained
 from reward_designers.errors import unknown_name
 
 

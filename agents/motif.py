@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.build import find_task
-from agents.cli import UsageError
+from agents.build import check_env, find_task
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EnvReward
 from agents.config.worlds import EnvConfig
+from agents.errors import UsageError, explained, fail
 from agents.offline.options import MOTIF, MotifConfig
 from agents.runs import RunDir, locked, make_writable, unused, write_text
-from agents.train import check_env, explained
 
 ALLOWED_ON_RESUME = frozenset({"resume", "llm", "comparisons", "quantile"})
 
@@ -136,9 +135,9 @@ def run(config: MotifConfig, folder: Path) -> dict[str, Any]:
         rows = [[p.first, p.second, p.outcome] for p in answers.preferences]
         write_text(folder / "preferences.json", json.dumps(rows, indent=0))
         if answers.stopped == "interrupted":
-            cli.fail(f"interrupted after {len(preferences):,} answers; go on with resume={folder}", code=130)
+            fail(f"interrupted after {len(preferences):,} answers; go on with resume={folder}", code=130)
         if not preferences:
-            cli.fail(f"no answers: {answers.stopped or 'none was valid'}\ngo on with resume={folder}", code=1)
+            fail(f"no answers: {answers.stopped or 'none was valid'}\ngo on with resume={folder}", code=1)
         model = fit_preferences(preferences, counts, seed=config.seed)
         reward = frozen(model, config.quantile, caption=config.caption)
         reward.save(folder / "reward.npz")
@@ -169,7 +168,7 @@ def run(config: MotifConfig, folder: Path) -> dict[str, Any]:
         f"train on it: python -m agents.train env={config.env.name or config.env.id} reward=motif reward.path={folder}"
     )
     if answers.stopped:
-        cli.fail(f"not all was asked ({answers.stopped}); go on with resume={folder}", code=1)
+        fail(f"not all was asked ({answers.stopped}); go on with resume={folder}", code=1)
     return summary
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.build import find_task
-from agents.cli import UsageError, fail
 from agents.drawing import INK
+from agents.errors import UsageError, fail
 from agents.pages import embedded, render
 from agents.runs import RunDir, read_progress, write_text
 

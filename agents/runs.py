@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import errno
 import fcntl
 import importlib.metadata
 import json
@@ -29,9 +28,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.cli import UsageError
 from agents.config.commands import TRAIN, TrainConfig
 from agents.config.worlds import EnvConfig
+from agents.errors import UsageError
 
 VERSIONS = ("gymnasium", "mujoco", "numpy", "open_clip_torch", "sb3-contrib", "stable-baselines3", "torch")
 
@@ -310,14 +309,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text)
-
-
-def reason(error: BaseException, folder: Path) -> str:
-    """The error's message; where the disk is full, with the folder, which the system does not say."""
-    cause = error.__cause__ or error
-    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{folder}: {os.strerror(cause.errno)}"
-    return str(error)
 
 
 def git_revision() -> dict[str, Any] | None:

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from agents.build import resolve
-from agents.cli import UsageError, compose, fail
+from agents.cli import compose
 from agents.config.commands import TRAIN, TrainConfig
+from agents.errors import UsageError, fail
 from agents.rewarding import calm
 from agents.rewarding.terms import part_of
 from envs.nethack import transitions

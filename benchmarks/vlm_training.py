@@ -25,6 +25,8 @@ import torch
 import envs.rendering
 from agents import build, cli
 from agents.config.commands import TRAIN
+from agents.errors import UsageError, fail
+from agents.rewarding.make import make_reward
 from reward_designers.vlm.encoder import ClipEncoder
 
 ROLLOUTS = 2
@@ -76,9 +78,9 @@ def main() -> None:
     arguments += sys.argv[1:]
     try:
         config = build.resolve(cli.compose(TRAIN, "train", arguments))
-        reward = build.make_reward(config)
-    except (cli.UsageError, ValueError) as error:
-        cli.fail(error)
+        reward = make_reward(config)
+    except (UsageError, ValueError) as error:
+        fail(error)
     torch.set_num_threads(1)
     envs.rendering.ensure_gl()
     venv = build.make_venv(config, config.num_envs or 1, reward)

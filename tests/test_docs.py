@@ -13,7 +13,7 @@ import pytest
 
 import envs
 from agents.acting.options import ACT
-from agents.cli import prepare
+from agents.arguments import prepare
 from agents.config.commands import EVALUATE, TRAIN
 from agents.prediction.options import PREDICTION
 

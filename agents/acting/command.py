@@ -21,10 +21,10 @@ from agents.acting.games import makers
 from agents.acting.options import ACT, AGENTS, ActConfig, Lookahead
 from agents.acting.planning import Planner, Play
 from agents.acting.react import Turn, prompt, read_reply, rejected
-from agents.cli import UsageError
 from agents.config.language_models import NoModel
+from agents.errors import UsageError, reason
 from agents.prediction.sources import Source, make_source, needs_llm
-from agents.runs import git_revision, locked, make_writable, reason, removed_if_empty, unused, versions, write_text
+from agents.runs import git_revision, locked, make_writable, removed_if_empty, unused, versions, write_text
 from agents.spending import spending
 from envs.text.game import Maker
 from reward_designers.errors import RewardError, unknown_name

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.cli import UsageError
 from agents.config.worlds import EnvConfig
+from agents.errors import UsageError
 from envs.text.game import Maker, TextGame
 from reward_designers.errors import unknown_name
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.build import make_env
-from agents.cli import UsageError
 from agents.comparison.coverages import POLICIES, CoverageSpec, describe, parse_coverages, policy_of
 from agents.config.commands import TrainConfig
 from agents.config.worlds import EnvConfig
+from agents.errors import UsageError
 from agents.runs import versions
 from reward_designers.base import RewardFn, Transition
 from reward_designers.distances import Coverage, CoverageError, concatenate, mixture

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.train import located
+from agents.errors import located
 from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.distances import Coverage
 from reward_designers.distances.canonical import Canonical, Canonicalizer

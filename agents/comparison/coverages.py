@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.runs import RunDir
 from reward_designers.errors import unknown_name
 

@@ -23,10 +23,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
 from agents.comparison.specs import RewardSpec
 from agents.config.worlds import EnvConfig, Render, Texture
+from agents.errors import UsageError
 from agents.runs import git_revision, make_writable, replacing, unused, versions, write_text
 
 COLUMNS = (

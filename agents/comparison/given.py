@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from reward_designers.base import State
 from reward_designers.distances import Coverage
 from reward_designers.distances.coverage_files import read

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.train import located
+from agents.errors import located
 from reward_designers.base import RewardFn
 from reward_designers.distances import (
     Coverage,

@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.build import make_player, make_venv
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.evaluation import random_state_kept
 from agents.runs import RunDir
 

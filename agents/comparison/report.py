@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.cli import UsageError, fail
 from agents.comparison import plots, timeline
 from agents.comparison.findings import findings
 from agents.comparison.results import Json, Results, file_name, interval, listed, number, symbol
 from agents.drawing import Plot
+from agents.errors import UsageError, fail
 from agents.pages import embedded, render
 from agents.runs import write_text
 

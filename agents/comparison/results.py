@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 
 LABEL = 26
 """Longest name (characters) in a figure; longer ones are cut in their middle there, and whole in every table."""

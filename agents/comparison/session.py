@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from agents.build import make_env
-from agents.cli import UsageError
 from agents.comparison import flags
 from agents.comparison.assemble import assemble
 from agents.comparison.collect import Film, World, collect, film, play
@@ -32,8 +31,8 @@ from agents.comparison.measures import (
 from agents.comparison.options import CompareConfig
 from agents.comparison.plan import Part, Progress, interruptible
 from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
+from agents.errors import UsageError, explained, located
 from agents.runs import RunDir, read_progress, replacing
-from agents.train import explained, located
 from envs import ReplaceReward, task_of
 from envs.gl import GLError
 from envs.simulator import make_simulator

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.build import with_prompts
-from agents.cli import UsageError
 from agents.comparison.options import CompareConfig
 from agents.config.commands import TrainConfig
 from agents.config.language_models import NoModel
 from agents.config.rewards import CodeReward, CustomReward, EnvReward, Extractor, FactoredReward, VLMReward, ZeroReward
+from agents.errors import UsageError
 from agents.runs import RunDir
 from reward_designers.errors import unknown_name
 

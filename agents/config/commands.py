@@ -66,6 +66,13 @@ class TrainConfig:
     tensorboard: bool = option(True, "write TensorBoard events beside progress.csv")
     wandb: bool = option(False, "log to Weights & Biases as well (extra: wandb)")
 
+    @property
+    def reward_name(self) -> str:
+        """The reward's choice; of a node in a YAML file of the user's, what it makes."""
+        if isinstance(self.reward, dict):
+            return str(self.reward.get("_target_", "reward")).rpartition(".")[2]
+        return self.reward.name
+
 
 @dataclass
 class EvaluateConfig:

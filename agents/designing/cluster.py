@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.cli import UsageError
 from agents.designing.training import TRIES, Outcome, Training, failed, train_and_score, trainings_keys
+from agents.errors import UsageError
 
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 

@@ -21,9 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.cli import UsageError
 from agents.config.worlds import EnvConfig
 from agents.designing.options import DESIGN, DesignConfig
+from agents.errors import UsageError
 from agents.runs import git_revision, make_writable, unused, versions, write_text
 
 

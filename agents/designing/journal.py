@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from reward_designers.code.search import Candidate, History, Note
 
 

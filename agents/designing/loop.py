@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from agents.cli import UsageError
 from agents.config.rewards import CodeReward
 from agents.designing.cluster import Cluster
 from agents.designing.display import Display
@@ -26,6 +25,7 @@ from agents.designing.report import Report
 from agents.designing.setting import Setting
 from agents.designing.training import Outcome, Training, Workers
 from agents.designing.trajectories import Pair, Trajectories
+from agents.errors import UsageError
 from agents.runs import write_text
 from reward_designers.code import validate
 from reward_designers.code.program import Entry

@@ -6,7 +6,7 @@ import sys
 import termios
 from pathlib import Path
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.runs import RunDir, replacing
 from reward_designers.code.search import Candidate, score
 

@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.cli import UsageError, fail
 from agents.designing import graphs, highlight, plots
 from agents.designing.distances import OWN, Distances, Plane, lay_out, matrix
 from agents.designing.duplicates import SAMPLES
@@ -22,6 +21,7 @@ from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
 from agents.designing.results import STATES, Results
 from agents.drawing import Plot
+from agents.errors import UsageError, fail
 from agents.pages import embedded, render
 from agents.runs import write_text
 from reward_designers.code.search import Candidate, Score, diagnose

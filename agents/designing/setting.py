@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.build import SB3_GAMMA, find_task, make_env, resolve, tuned
-from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.language_models import NoModel
 from agents.config.rewards import EnvReward
 from agents.designing.options import DesignConfig
+from agents.errors import UsageError
 from reward_designers.base import RewardFn, Transition
 from reward_designers.code.search import Secrets, WorldDescription, describe
 

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EnvReward
+from agents.errors import UsageError
 from agents.runs import RunDir, read_progress, write_text
 
 PRELOADED = [
@@ -217,9 +217,8 @@ def train_and_score(training: Training) -> Outcome | None:
 
 def heldout_rows(run: RunDir, episodes: int, seed: int, watch: Any = None) -> list[dict[str, float]]:
     """Episodes of a run's last policy, without its reward: one row each, see `agents.evaluation.run_episodes`."""
-    from agents.build import make_player, make_venv
+    from agents.build import MAX_EVAL_ENVS, make_player, make_venv
     from agents.evaluation import run_episodes
-    from agents.train import MAX_EVAL_ENVS
 
     config = replace(run.read_config(), reward=EnvReward(), device="cpu")
     venv = make_venv(config, min(episodes, MAX_EVAL_ENVS), None)

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from agents.cli import UsageError
 from agents.comparison.collect import CoverageSpec, World, play
 from agents.comparison.stage import Reads
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal, trained_as
 from agents.designing.setting import Setting
+from agents.errors import UsageError
 from reward_designers.base import Transition
 from reward_designers.code.search import History, select
 from reward_designers.distances import Coverage

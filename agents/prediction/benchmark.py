@@ -22,25 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.cli import UsageError
 from agents.comparison.folder import file_name, plain
 from agents.config.language_models import NoModel
+from agents.errors import UsageError, fail, reason
 from agents.prediction.data import DataError, PredictionTask, read_tasks, write_tasks
 from agents.prediction.generate import generate
 from agents.prediction.options import BENCHMARKS, PREDICTION, PredictionConfig
 from agents.prediction.scoring import Rows, overall, score_tasks, summarize
 from agents.prediction.sources import BY_LLM, OFFLINE, NotForThis, Source, make_source, needs_llm
-from agents.runs import (
-    git_revision,
-    locked,
-    make_writable,
-    reason,
-    removed_if_empty,
-    replacing,
-    unused,
-    versions,
-    write_text,
-)
+from agents.runs import git_revision, locked, make_writable, removed_if_empty, replacing, unused, versions, write_text
 from agents.spending import spending
 from envs.text.worlds import WORLDS
 from reward_designers.errors import RewardError, unknown_name
@@ -93,7 +83,7 @@ def compare(config: PredictionConfig, given: frozenset[str] = frozenset()) -> di
     print(summary(report))
     print(f"{report['cost']}{'; ' if report['cost'] else ''}written to {folder}", file=sys.stderr)
     if failed := [f"{r['name']} in {domain}: {why}" for r in report["rewards"] for domain, why in r["failed"].items()]:
-        cli.fail("\n".join(["not all rewards could be compared:", *failed]), code=1)
+        fail("\n".join(["not all rewards could be compared:", *failed]), code=1)
     return report
 
 

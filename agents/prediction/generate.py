@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.cli import fail
+from agents.errors import fail
 from agents.prediction.data import PredictionTask, Step, Trajectory, write_tasks
 from envs.text.game import Maker, TextGame, TextState
 from envs.text.worlds import WORLDS, maker

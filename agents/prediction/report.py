@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.cli import UsageError, fail
 from agents.drawing import Plot
+from agents.errors import UsageError, fail
 from agents.pages import render
 from agents.prediction import plots
 from agents.prediction.scoring import MEASURES

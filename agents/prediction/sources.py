@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.prediction.data import Trajectory
 from agents.prediction.rules import RULES
 from reward_designers.errors import RewardError, unknown_name

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
 from agents.config.rewards import CalmReward, Novelty, SubgoalJudge
+from agents.errors import UsageError
 from agents.rewarding.novelty import looked_at, novelty_term
 from agents.rewarding.terms import beside_env
 from envs.task import Task

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EllmReward
+from agents.errors import UsageError
 from agents.rewarding.intrinsic import goal_of, require_captions
 from agents.rewarding.terms import beside_env
 from envs.task import Task

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.language_models import OpenAIModel
 from agents.config.rewards import CaptionModel, Judge, Novelty
 from agents.config.rewards import IntrinsicReward as IntrinsicConfig
+from agents.errors import UsageError
 from agents.rewarding.novelty import looked_at, novelty_term
 from agents.rewarding.terms import beside_env
 from envs.task import Task

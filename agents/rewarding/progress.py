@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from agents.cli import UsageError
 from agents.config.commands import TrainConfig
 from agents.config.rewards import Extractor, FactoredReward, JudgeReward
+from agents.errors import UsageError
 from reward_designers import factored, judges
 from reward_designers.errors import RewardError, unknown_name
 from reward_designers.progress import ProgressReward

@@ -15,7 +15,8 @@ from hydra.core.config_store import ConfigStore
 import envs
 from agents import cli
 from agents.acting.options import ACT
-from agents.cli import UsageError, compose, prepare, quote
+from agents.arguments import prepare, quote
+from agents.cli import compose
 from agents.comparison.options import COMPARE
 from agents.config.algorithms import PPO
 from agents.config.commands import EVALUATE, TRAIN, TrainConfig
@@ -23,6 +24,7 @@ from agents.config.options import Command, options
 from agents.config.rewards import VLMReward
 from agents.config.worlds import ENVS, Render
 from agents.designing.options import DESIGN
+from agents.errors import UsageError
 from agents.help import help_text
 from agents.offline.options import MOTIF
 from agents.prediction.options import PREDICTION

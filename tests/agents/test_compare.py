@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.compare import compare
 from agents.comparison import session
 from agents.comparison.options import COMPARE
+from agents.errors import UsageError
 from tests.agents.forked import Forked
 from tests.agents.runners import trained
 

@@ -15,8 +15,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from agents.build import make_model, make_venv, resolve
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.config.commands import EVALUATE
+from agents.errors import UsageError
 from agents.evaluate import evaluate, table
 from agents.evaluation import interval, means, random_state_kept, run_episodes
 from agents.policies import load_policy, save_policy

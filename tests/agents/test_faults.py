@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agents import checkpoint_files
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.runs import RunDir, read_progress
 from agents.train import train
 from tests.agents.runners import SMALL, STEP, command, configured, custom, finish, forked, resumed, trained

@@ -11,9 +11,10 @@ import torch
 pytest.importorskip("minihack", reason="needs the extra 'nethack'")
 
 import envs
-from agents.cli import compose, help_text
+from agents.cli import compose
 from agents.config.commands import TRAIN
 from agents.features import NetHackFeatures, scaled
+from agents.help import help_text
 from agents.train import train
 from envs.nethack.fields import AT
 from envs.nethack.rules import KEY

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from agents.build import resolve
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.config.commands import TRAIN
+from agents.errors import UsageError
 from agents.runs import ProgressFile, RunDir, read_progress, replacing, write_text
 
 STEP = "time/total_timesteps"

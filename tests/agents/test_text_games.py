@@ -14,9 +14,10 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.build import make_env, make_model, make_venv, resolve
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.config.algorithms import MaskablePPO as Options
 from agents.config.commands import EVALUATE, TRAIN
+from agents.errors import UsageError
 from agents.evaluate import evaluate
 from agents.evaluation import means, record, run_episodes
 from agents.pointer import PointerPolicy

@@ -20,11 +20,12 @@ from stable_baselines3.common.policies import ActorCriticCnnPolicy
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.build import make_model, resolve, tuned
-from agents.cli import UsageError
 from agents.config.algorithms import Schedule, Settings
+from agents.errors import UsageError
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
-from agents.train import best_score, train
+from agents.session import best_score
+from agents.train import train
 from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, finish, forked, numbers, resumed, trained
 
 # The main job

@@ -14,8 +14,8 @@ from agents import evaluate as evaluate_command
 from agents.acting.command import evaluate
 from agents.acting.games import makers
 from agents.acting.options import ACT
-from agents.cli import UsageError
 from agents.config.worlds import EnvConfig
+from agents.errors import UsageError
 from tests.agents.acting.player import player
 from tests.reward_designers.llm.chat_server import ChatServer, serving
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 import envs
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.comparison import collect as module
 from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
 from agents.comparison.policies import Trained, load
 from agents.comparison.stage import Reads, Stage
 from agents.config.commands import TRAIN
+from agents.errors import UsageError
 from agents.runs import RunDir
 from agents.train import train
 from envs.rendering import frame_of

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.comparison.folder import ComparisonDir, file_name, plain
 from agents.comparison.options import COMPARE, CompareConfig
 from agents.comparison.specs import make, parse_rewards, world_config
 from agents.config.worlds import Texture
+from agents.errors import UsageError
 
 
 def compare_config(*arguments: str) -> CompareConfig:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from agents import pages
-from agents.cli import UsageError
 from agents.comparison import plots, report
 from agents.comparison.report import write_report
 from agents.comparison.results import Results, file_name
 from agents.drawing import Plot
+from agents.errors import UsageError
 from tests.agents.comparison.samples import NAMES, Page, check_page, distance, sample, write
 
 

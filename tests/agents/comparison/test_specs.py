@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import envs
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.comparison.options import COMPARE, CompareConfig
 from agents.comparison.specs import RewardSpec, description, make, parse_rewards, reward_of, trained_on, world_config
+from agents.errors import UsageError
 from reward_designers.base import Transition, reward_fn
 from tests.agents.runners import configured, trained
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from agents.cli import UsageError
 from agents.designing.cluster import Cluster
 from agents.designing.training import Outcome, Workers
+from agents.errors import UsageError
 from tests.agents.designing.test_training import DIES, GOOD, training
 
 

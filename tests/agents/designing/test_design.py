@@ -18,11 +18,11 @@ from typing import Any
 import imageio.v3 as imageio
 import pytest
 
-from agents.cli import UsageError
 from agents.designing.film import record
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
 from agents.designing.setting import look
+from agents.errors import UsageError
 from agents.runs import RunDir, locked
 from reward_designers.code.search import History, Secrets
 from tests.agents.designing import scripted

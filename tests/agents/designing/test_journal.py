@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli import UsageError
 from agents.designing.journal import Journal
+from agents.errors import UsageError
 from reward_designers.code.search import Candidate, History, Note, Origin
 
 FIELDS = ("speed",)

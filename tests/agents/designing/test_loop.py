@@ -17,7 +17,7 @@ from agents.designing import setting
 from agents.designing.journal import Journal
 from agents.designing.report import Report
 from agents.designing.training import Outcome, Training, failed
-from agents.train import EVAL_SEED
+from agents.session import EVAL_SEED
 from reward_designers.code import CodeReward
 from reward_designers.code.search import History
 from tests.agents.designing.scripted import SHAPE, SMALL, SYNTAX, UNKNOWN, designed, recording

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli import UsageError
 from agents.designing.records import after_training
 from agents.designing.training import Outcome, Training, Workers, curves, heldout_rows
+from agents.errors import UsageError
 from agents.runs import RunDir, read_progress
 from reward_designers.code.search import Candidate, Origin, reflect
 from tests.agents.runners import SMALL, configured

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.cli import UsageError
 from agents.designing.journal import Journal
 from agents.designing.trajectories import apart
+from agents.errors import UsageError
 from reward_designers.code.search import Secrets
 from tests.agents.designing.scripted import CENTERED, SMALL, SYNTAX, UPRIGHT, designed, recording
 

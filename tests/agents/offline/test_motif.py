@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from agents.cli import UsageError, compose
+from agents.cli import compose
+from agents.errors import UsageError
 from agents.motif import MOTIF, motif, read_config
 from agents.runs import read_progress
 from tests.agents.forked import Forked

@@ -11,7 +11,7 @@ import pytest
 
 from agents import cli
 from agents import compare as compare_command
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.prediction.benchmark import compare
 from agents.prediction.data import read_tasks, write_tasks
 from agents.prediction.generate import generate

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.prediction.data import Step, Trajectory
 from agents.prediction.rules import QuestGoals
 from agents.prediction.sources import OFFLINE, NotForThis, make_source, needs_llm

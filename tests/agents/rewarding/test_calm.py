@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agents.build import resolve
-from agents.cli import UsageError
 from agents.config.rewards import SubgoalJudge
+from agents.errors import UsageError
 from agents.rewarding.calm import prepare
 from agents.rewarding.make import make_reward
 from agents.rewarding.terms import part_of

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from agents.build import resolve
-from agents.cli import UsageError, compose
+from agents.cli import compose
 from agents.comparison.options import COMPARE
 from agents.comparison.specs import RewardSpec, make, parse_rewards, reward_of, world_config
 from agents.config.commands import EVALUATE
+from agents.errors import UsageError
 from agents.evaluate import evaluate
 from agents.rewarding.make import make_reward
 from agents.runs import RunDir, read_progress

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents.cli import UsageError
+from agents.errors import UsageError
 from agents.runs import RunDir, read_progress
 from tests.agents.runners import numbers, resumed, trained
 from tests.reward_designers.llm.chat_server import Behavior, ChatServer, Handler, completion

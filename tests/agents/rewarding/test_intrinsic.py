@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from agents.build import resolve
-from agents.cli import UsageError
 from agents.config.rewards import Judge
+from agents.errors import UsageError
 from agents.rewarding.make import make_reward
 from agents.rewarding.terms import part_of
 from agents.runs import RunDir, read_progress

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agents.build import resolve
-from agents.cli import UsageError
 from agents.config.rewards import Novelty
+from agents.errors import UsageError
 from agents.rewarding.make import make_reward
 from agents.rewarding.novelty import looked_at
 from agents.runs import RunDir, read_progress

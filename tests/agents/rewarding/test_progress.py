@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from agents.build import find_task, resolve
-from agents.cli import UsageError
 from agents.comparison.specs import make, parse_rewards
+from agents.errors import UsageError
 from agents.rewarding.make import make_reward
 from agents.rewarding.progress import STORE
 from agents.runs import read_progress

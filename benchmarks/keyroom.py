@@ -14,6 +14,8 @@ first, and repeated (`llm=replay`), as a language model's would be.
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +40,8 @@ ROOMS = (
 )
 MISTAKE = Rule(r"\bdoor is locked\b", 1.0)
 """What the bad judge takes for a success: walking into the door, which can be done in every step."""
+WORDED = ("picked up a key", "door opened", "stepped on a staircase down")
+"""The task's subgoals as the game reports them."""
 UNGUARDED = ("reward.beta=0", "reward.cap=200")  # as many times as an episode has steps
 
 
@@ -59,6 +63,21 @@ ARMS = {
         3,
         dashed=True,
     ),
+    "count": Arm("novelty: captions are counted", lambda _: ("reward=count",), 1, own="reward/count"),
+    "rnd": Arm("novelty: what is around is predicted (RND)", lambda _: ("reward=rnd",), 2, own="reward/rnd"),
+    "motif": Arm(
+        "captions compared before training (Motif)",
+        lambda output: ("reward=motif", f"reward.path={(output / 'motif').resolve()}"),
+        3,
+    ),
+    "ellm": Arm("near to the task's subgoals (ELLM)", lambda _: ("reward=ellm",), 5, own="reward/goals"),
+    "worded": Arm(
+        "near to the same, worded as the game does (ELLM)",
+        lambda _: ("reward=ellm", f"reward.goals=[{','.join(WORDED)}]"),
+        5,
+        dashed=True,
+        own="reward/goals",
+    ),
     "novel": Arm(
         "table of captions, and novelty",
         lambda _: ("reward=intrinsic", "reward.novelty=count", "reward.novelty_of=[x,y,has_key,doors_opened]"),
@@ -66,9 +85,10 @@ ARMS = {
     ),
 }
 SMALL = ("env", "message", "intrinsic", "calm", "guarded", "hacked")
+OTHERS = ("count", "rnd", "motif", "ellm", "worded")
 IN = {
-    "MiniHack-KeyRoom-S5": (*SMALL, "stopped"),  # as `hacked` until it stops: one room will do
-    "MiniHack-KeyRoom-Dark-S5": SMALL,
+    "MiniHack-KeyRoom-S5": (*SMALL, "stopped", *OTHERS),  # `stopped` is as `hacked` until it stops: one room will do
+    "MiniHack-KeyRoom-Dark-S5": (*SMALL, *OTHERS),
     "MiniHack-KeyRoom-S15": ("novel",),
 }
 """The arms of each room."""
@@ -90,6 +110,15 @@ def record_bad_judge(path: Path, steps: int = 20_000) -> None:
     said = {label.caption: label.value for label in judge.label(goal, list(captions))}
     with ReplyStore(path) as store:
         Memory(form, None).write(store, said, judge.name)
+
+
+def prepare_motif(folder: Path) -> None:
+    """Have captions of a random player compared, as `agents.motif` does by default, in the first room; once."""
+    if (folder / "reward.npz").exists():
+        return
+    given = f"resume={folder}" if (folder / "motif.yaml").exists() else f"output={folder}"
+    env = () if given.startswith("resume") else (f"env={ROOMS[0].env}",)
+    subprocess.run([sys.executable, "-m", "agents.motif", *env, given], check=True)
 
 
 def was_stopped(output: Path, cell: Cell, name: str, seed: int) -> bool:
@@ -115,6 +144,8 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     if not arguments.report:
         record_bad_judge(output / "bad-judge.sqlite")
+        if "motif" in arguments.arms:
+            prepare_motif(output / "motif")
         jobs = []
         for seed in range(arguments.seeds):  # all arms of a seed first: an unfinished study is still of use
             for room in rooms:

@@ -31,15 +31,18 @@ class Arm:
         label: For tables and legends.
         options: Of `agents.train`; the argument is the study's folder.
         color: Number of one of the figures' colors.
-        dashed: Whether its line is.
-        own: The judge's reward in the log, a column or what several begin with; empty if nobody judges.
+        line: Matplotlib's style of its line.
+        own: What is paid beside the environment's reward, a column of the log or what several begin with; empty if
+            nothing is.
+        alarmed: Whether such a run has the alarm against hacking.
     """
 
     label: str
     options: Callable[[Path], tuple[str, ...]]
     color: int
-    dashed: bool = False
+    line: str = "-"
     own: str = "reward/intrinsic"
+    alarmed: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Curves:
         states: ``finished``, ``interrupted`` (an alarm, or not done) or ``running``.
         seconds: Of each run.
         truth: ``(seeds, BINS)`` fitness of training episodes; NaN where none ended.
-        judged: ``(seeds, BINS)`` the judge's reward of an episode; NaN without a judge.
+        judged: ``(seeds, BINS)`` what else was paid in an episode; NaN if nothing.
         alarms: The step at which the alarm went off; None if it did not.
     """
 
@@ -84,7 +87,7 @@ def read(cell: Cell, name: str, arm: Arm, output: Path) -> Curves | None:
         found.steps.append(int(rows[-1][STEP]))
         found.states.append(summary.get("state", "running"))
         found.seconds.append(rows[-1].get("time/elapsed", 0.0))
-        found.alarms.append(alarm(rows, arm.own))
+        found.alarms.append(alarm(rows, arm.own) if arm.alarmed else None)
         truth.append(binned(rows, "rollout/fitness", cell.steps))
         judged.append(binned(rows, arm.own, cell.steps))
     if not found.seeds:
@@ -140,8 +143,16 @@ def median_of(values: Sequence[int | None]) -> str:
     return f"{np.median(known):,.0f}{some}"
 
 
-def draw(title: str, cell: Cell, found: Mapping[str, Curves], arms: Mapping[str, Arm], path: Path, ylabel: str) -> None:
-    """Fitness, and beside it what the judge paid: means over seeds with intervals; thin lines are seeds.
+def draw(
+    title: str,
+    cell: Cell,
+    found: Mapping[str, Curves],
+    arms: Mapping[str, Arm],
+    path: Path,
+    ylabel: str,
+    paid: str = "the judge's reward",
+) -> None:
+    """Fitness, and beside it what else was paid: means over seeds with intervals; thin lines are seeds.
 
     A cross is where an alarm went off, of each seed.
     """
@@ -153,18 +164,18 @@ def draw(title: str, cell: Cell, found: Mapping[str, Curves], arms: Mapping[str,
         left, right = figure.subplots(1, 2)
         for name, curves in found.items():
             arm = arms[name]
-            looks: dict[str, Any] = {"color": COLORS[arm.color], "ls": "--" if arm.dashed else "-"}
+            looks: dict[str, Any] = {"color": COLORS[arm.color], "ls": arm.line}
             count = f"{len(curves.seeds)} seed{'s' * (len(curves.seeds) > 1)}"
             _lines(left, middles, curves.truth, looks, f"{arm.label} ({count})")
             if arm.own:
                 _lines(right, middles, curves.judged, looks, None)
-            for step, paid in zip(curves.alarms, curves.judged, strict=True):
+            for step, row in zip(curves.alarms, curves.judged, strict=True):
                 if step is not None:
-                    at = np.interp(step, middles[~np.isnan(paid)], paid[~np.isnan(paid)])
+                    at = np.interp(step, middles[~np.isnan(row)], row[~np.isnan(row)])
                     right.plot(step, at, "X", color=looks["color"], markeredgecolor="white", ms=9, zorder=5)
         left.set(title=f"{title}: {ylabel}", ylim=(0, None))
         much = max((np.nanmax(c.judged) for n, c in found.items() if arms[n].own), default=0.0) > 20
-        right.set(title="the judge's reward, an episode", yscale="symlog" if much else "linear", ylim=(0, None))
+        right.set(title=f"{paid}, an episode", yscale="symlog" if much else "linear", ylim=(0, None))
         right.yaxis.set_major_formatter(EngFormatter(sep=""))
         for axis in (left, right):
             axis.set_xlabel("steps")
@@ -172,7 +183,7 @@ def draw(title: str, cell: Cell, found: Mapping[str, Curves], arms: Mapping[str,
             axis.set_xlim(0, cell.steps)
             axis.grid(alpha=0.2)
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-        Plot(figure, f"{title}: {ylabel}, and what the judge paid").save(path)
+        Plot(figure, f"{title}: {ylabel}, and {paid}").save(path)
 
 
 def _lines(axis: Axes, middles: np.ndarray, values: np.ndarray, looks: dict[str, Any], label: str | None) -> None:

@@ -1,4 +1,6 @@
-"""Does it learn to use a key? MiniHack's KeyRooms with their sparse reward, with judges of captions, and a bad one.
+"""Does it learn to use a key? MiniHack's KeyRooms with their sparse reward, and with what can be paid beside it.
+
+That is what judges of captions say, a bad one among them; novelty; preferences asked for before; goals in words.
 
 python -m benchmarks.keyroom                              five seeds of all arms, one job at a time, into runs/keyroom
 python -m benchmarks.keyroom --only Dark --arms env calm  a part of it
@@ -61,22 +63,22 @@ ARMS = {
         "bad judge, stopped by the alarm",
         lambda output: (*bad_judge(output), *UNGUARDED, "reward.stop_on_alarm=true"),
         3,
-        dashed=True,
+        "--",
     ),
-    "count": Arm("novelty: captions are counted", lambda _: ("reward=count",), 1, own="reward/count"),
-    "rnd": Arm("novelty: what is around is predicted (RND)", lambda _: ("reward=rnd",), 2, own="reward/rnd"),
+    "count": Arm("novelty: captions counted", lambda _: ("reward=count",), 1, own="reward/count", alarmed=False),
+    "rnd": Arm("novelty: surroundings predicted (RND)", lambda _: ("reward=rnd",), 2, own="reward/rnd", alarmed=False),
     "motif": Arm(
         "captions compared before training (Motif)",
         lambda output: ("reward=motif", f"reward.path={(output / 'motif').resolve()}"),
         3,
     ),
-    "ellm": Arm("near to the task's subgoals (ELLM)", lambda _: ("reward=ellm",), 5, own="reward/goals"),
+    "ellm": Arm("captions near to subgoals (ELLM)", lambda _: ("reward=ellm",), 5, ":", "reward/goals"),
     "worded": Arm(
-        "near to the same, worded as the game does (ELLM)",
+        "the same, subgoals in the game's words (ELLM)",
         lambda _: ("reward=ellm", f"reward.goals=[{','.join(WORDED)}]"),
         5,
-        dashed=True,
-        own="reward/goals",
+        "--",
+        "reward/goals",
     ),
     "novel": Arm(
         "table of captions, and novelty",
@@ -92,6 +94,11 @@ IN = {
     "MiniHack-KeyRoom-S15": ("novel",),
 }
 """The arms of each room."""
+FIGURES = {
+    "": ("the judge's reward", (*SMALL, "stopped", "novel")),
+    "-bonuses": ("the bonus", ("env", "intrinsic", "calm", *OTHERS)),
+}
+"""What a room's figures show, by the end of their names: what is paid beside the room's own reward, and arms."""
 
 
 def record_bad_judge(path: Path, steps: int = 20_000) -> None:
@@ -165,21 +172,23 @@ def main() -> None:
     text = table(found)
     write_text(output / "table.md", text)
     for title, (room, arms) in found.items():
-        draw(title, room, arms, ARMS, output / f"{title.lower()}.png", "success")
+        for end, (paid, names) in FIGURES.items():
+            if shown := {name: arms[name] for name in names if name in arms}:
+                draw(title, room, shown, ARMS, output / f"{title.lower()}{end}.png", "success", paid)
     print(text)
 
 
 def table(found: Mapping[str, tuple[Cell, Mapping[str, Curves]]]) -> str:
     """All arms in Markdown: success and reward of the last tenth of training."""
     lines = [
-        "| room | reward | success (95 % interval) | steps to 90 % | judge's reward an episode | alarm at step "
+        "| room | reward | success (95 % interval) | steps to 90 % | paid beside it an episode | alarm at step "
         "| seeds | steps | seconds a run |",
         "|" + "---|" * 9,
     ]
     for title, (cell, arms) in found.items():
         for name, curves in arms.items():
             judged = mean_and_interval(curves.last(curves.judged), 1)
-            alarms = median_of(curves.alarms) if ARMS[name].own else ""
+            alarms = median_of(curves.alarms) if ARMS[name].own and ARMS[name].alarmed else ""
             lines.append(
                 f"| {title} | {ARMS[name].label} | {mean_and_interval(curves.last(curves.truth))} "
                 f"| {median_of(reached(curves, cell.steps))} | {judged} | {alarms} | {len(curves.seeds)} "

@@ -19,6 +19,9 @@ from reward_designers.errors import RewardError
 from reward_designers.memory import EpisodeMemory
 from reward_designers.novelty.statistics import Moments, discounted
 
+WARM_UP = 10
+"""Times as many passes over the first rollout."""
+
 
 @dataclass(eq=False)
 class RND(RewardFn):
@@ -27,7 +30,9 @@ class RND(RewardFn):
     All is frozen between calls of `update`: the networks, the statistics by which observations are standardized, and
     those by which the reward is. It pays nothing before the first. As in the paper, episodes do not matter for the
     discounted sum, and observations are limited to 5 standard deviations. Unlike there, statistics are those of the
-    rollouts before, so that a reward is the same however often it is computed; and the networks are small.
+    rollouts before, so that a reward is the same however often it is computed; and the networks are small. The first
+    rollout is learned thoroughly, and counts with the errors that are left: those of networks which have learned nothing
+    are ten times as large, and in a training of a hundred rollouts no bonus would recover from being divided by them.
 
     Attributes:
         of: The state arrays that it looks at: numbers, maps of glyphs ``(n, rows, columns)`` of integers, pictures
@@ -89,14 +94,18 @@ class RND(RewardFn):
             self._arrays = layout(self.of, t.next_state)
             self._build()
             self._values.add(self._views.values(t.next_state))
-        errors = self.error(t)  # what was paid, or would have been in the first rollout
+        errors = self.error(t)
+        metrics = {"error": float(errors.mean())}
+        if not self.version:
+            metrics["loss"] = self._train(t, self.epochs * WARM_UP)
+            errors = self.error(t)
         sums, self._sum = discounted(errors.reshape(rollout.batch_shape), self.gamma, self._sum)
         self._returns.add(sums.reshape(-1))
         if self.version:
             self._values.add(self._views.values(t.next_state))
+            metrics["loss"] = self._train(t, self.epochs)
         self.version += 1
-        loss = self._train(t)
-        return {"error": float(errors.mean()), "loss": loss, "return_std": float(self._returns.std)}
+        return metrics | {"return_std": float(self._returns.std)}
 
     def _build(self) -> None:
         import torch
@@ -118,14 +127,14 @@ class RND(RewardFn):
         values = (self._views.values(t.next_state) - self._values.mean) / self._values.std
         return torch.from_numpy(np.clip(values, -CLIP, CLIP).astype(np.float32)), self._views.glyphs(t.next_state)
 
-    def _train(self, t: Transition) -> float:
+    def _train(self, t: Transition, epochs: int) -> float:
         import torch
 
         values, glyphs = self._seen(t)
         with torch.no_grad():
             wanted = self._target(values, glyphs)
         rng, losses = np.random.default_rng((self.seed, self.version)), []
-        for _ in range(self.epochs):
+        for _ in range(epochs):
             order = torch.from_numpy(rng.permutation(len(t)))
             for rows in order.split(self.batch_size):
                 loss = (self._predictor(values[rows], glyphs[rows]) - wanted[rows]).square().mean()

@@ -31,7 +31,7 @@ class RND(RewardFn):
     those by which the reward is. It pays nothing before the first. As in the paper, episodes do not matter for the
     discounted sum, and observations are limited to 5 standard deviations. Unlike there, statistics are those of the
     rollouts before, so that a reward is the same however often it is computed; and the networks are small. The first
-    rollout is learned thoroughly, and counts with the errors that are left: those of networks which have learned nothing
+    rollout is learned thoroughly, and counts with the errors that are left: those of networks that have learned nothing
     are ten times as large, and in a training of a hundred rollouts no bonus would recover from being divided by them.
 
     Attributes:

@@ -7,6 +7,7 @@ without importing anything heavy. Errors that a user can mend end the program wi
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence, Set
 from dataclasses import field, fields, is_dataclass, make_dataclass
@@ -121,7 +122,26 @@ def _typed(node: Any, command: Command) -> Any:
     composed = OmegaConf.to_object(node)
     config = command.config(**{f.name: getattr(composed, f.name) for f in fields(command.config)})
     validate(config)
+    _keep_secrets(config)
     return config
+
+
+def _keep_secrets(config: Any) -> None:
+    """Refuse a key among the options: they are written down.
+
+    Raises:
+        UsageError: Not repeating it.
+    """
+    variable = getattr(getattr(config, "llm", None), "key_variable", None)
+    if variable is None:
+        return
+    from reward_designers.llm.server import SECRET_LENGTH
+
+    if not re.fullmatch(r"[A-Za-z_]\w*", variable):
+        raise UsageError("llm.key_variable: expected the name of an environment variable, such as OPENAI_API_KEY")
+    key = os.environ.get(variable, "")
+    if len(key) >= SECRET_LENGTH and key in str(config):
+        raise UsageError(f"the value of ${variable} is among the options, which are written down: leave it out")
 
 
 def register(command: Command, name: str, store: Any, arguments: Sequence[str]) -> None:

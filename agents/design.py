@@ -96,8 +96,10 @@ def check(config: DesignConfig) -> None:
         raise UsageError(f"potential=true does not go with designer={name}: that writes rewards of its own form")
     if name == "tree" and (config.rungs or 1) > 1:
         raise UsageError("designer=tree needs rungs=1: it compares all scores, so trainings must be equally long")
-    if config.feedback is not None and not Path(config.feedback).is_file():
-        raise UsageError(f"feedback: no such file {config.feedback!r}")
+    files = {f"designer.{name}": getattr(config.designer, name, None) for name in ("start", "examples")}
+    for key, path in {"feedback": config.feedback, **files}.items():
+        if path is not None and not Path(path).is_file():
+            raise UsageError(f"{key}: no such file {path!r}")
 
 
 def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:

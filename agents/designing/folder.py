@@ -90,7 +90,7 @@ class DesignDir:
         """Remove what was made for a search that never began; what is not ours stays."""
         if self.journal.exists() and self.journal.stat().st_size:
             return
-        for file in (self.config, self.meta, self.journal, self.replies, self.path / "lock"):
+        for file in (self.config, self.meta, self.journal, self.replies, self.report, self.path / "lock"):
             file.unlink(missing_ok=True)
         with suppress(OSError):
             self.path.rmdir()

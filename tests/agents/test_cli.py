@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import subprocess
 import sys
 import time
@@ -243,8 +245,30 @@ def test_hydra_is_offered_what_can_be_asked_for(arguments: list[str], offered: s
     assert "env.yaml" in store.repo["reward"]
 
 
+@pytest.mark.parametrize(
+    "argument", ["task=use sk-a-secret-key", "llm.model=sk-a-secret-key", "output=sk-a-secret-key"]
+)
+def test_a_key_among_the_options_is_refused_and_not_repeated(monkeypatch, argument: str):
+    arguments = ["env=CartPole", "llm=openai", "llm.model=m", argument]
+    assert compose(DESIGN, "design", arguments).llm.model
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-a-secret-key")
+    with pytest.raises(UsageError, match=r"the value of \$OPENAI_API_KEY is among the options") as caught:
+        compose(DESIGN, "design", arguments)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(UsageError, match="the name of an environment variable") as caught:
+        compose(DESIGN, "design", ["llm=openai", "llm.model=m", "llm.key_variable=sk-a-secret-key"])
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("command", [TRAIN, EVALUATE, COMPARE, DESIGN, ACT, MOTIF, PREDICTION])
 def test_no_folder_has_the_name_of_an_option(command: Command):
     """Hydra looks for config groups in the folder of the command that was called with ``python -m``."""
     folders = {path.name for path in Path(cli.__file__).parent.iterdir() if path.is_dir()}
     assert not folders & {*command.groups, *options(command.config)}
+
+
+def test_the_package_lists_its_commands(capsys):
+    runpy.run_module("agents", run_name="__main__")
+    said = capsys.readouterr().out
+    for command in ("setup", "train", "evaluate", "compare", "design", "motif"):
+        assert re.search(rf"python -m agents\.{command} +\w+ .*\.\n", said)

@@ -238,6 +238,7 @@ def test_what_people_get_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (("designer=random", "potential=true"), "potential=true does not go with designer=random"),
         (("designer=tree", "rungs=2"), "designer=tree needs rungs=1"),
         (("feedback=nowhere.txt",), "no such file 'nowhere.txt'"),
+        (("designer.start=nowhere.py",), "designer.start: no such file 'nowhere.py'"),
         (("resume=nowhere",), "nowhere does not exist"),
         (("ray.adress=auto",), "Did you mean 'ray.address'"),
         (("llm.path=nowhere.sqlite",), "nowhere.sqlite"),

@@ -28,8 +28,6 @@ from agents.snapshot import (
     take_snapshot,
 )
 
-__all__ = ["CheckpointError", "Checkpoints", "load_checkpoint", "save_checkpoint"]
-
 
 def save_checkpoint(
     model: BaseAlgorithm, folder: str | os.PathLike[str], *, keep: int = 2, extra: Mapping[str, Any] | None = None

@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
+from agents.files import sync_folder
 from agents.snapshot import Snapshot
 
 FORMAT = 1
@@ -85,9 +86,9 @@ def write_checkpoint(
             shutil.rmtree(abandoned)
         temporary.mkdir()
         _write_files(temporary, snapshot, previous)
-        _sync_folder(temporary)
+        sync_folder(temporary)
         temporary.rename(target)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         kept = f"the checkpoint before it is untouched: {before[-1]}" if before else "there is no earlier one"
@@ -163,14 +164,6 @@ def _write(folder: Path, name: str, files: dict[str, dict[str, Any]], write: Cal
         os.fsync(file.fileno())
         file.seek(0)
         files[name] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": file.seek(0, os.SEEK_END)}
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # Reading

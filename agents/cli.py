@@ -40,6 +40,12 @@ def refuse_changes(given: Set[str], allowed: Set[str], what: str, where: object)
         )
 
 
+def take_over(saved: Any, config: Any, given: Set[str]) -> None:
+    """Set what was ``given`` in ``config`` in the ``saved`` one, with which something goes on."""
+    for key in {key.partition(".")[0] for key in given} - {"resume"}:
+        setattr(saved, key, getattr(config, key))
+
+
 def run(command: Command, name: str, description: str, task: Callable[[Any, frozenset[str]], object]) -> None:
     """Compose ``command``'s config from ``sys.argv`` and run ``task(config)``, once or for each job of a sweep.
 

@@ -23,7 +23,8 @@ from agents.comparison.options import COMPARE, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
 from agents.config.commands import TrainConfig
 from agents.errors import UsageError, explained, fail, reason
-from agents.runs import RunDir, locked
+from agents.files import locked
+from agents.runs import RunDir
 from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[
         if config.resume is None:
             folder.write_about(config, specs)
         about, saved, specs = folder.read_about()
-        if "device" in given:
-            saved.device = config.device
+        if config.resume is not None:
+            cli.take_over(saved, config, given)
         try:
             return _run(saved, folder, about, specs)
         except UsageError as error:

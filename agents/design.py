@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,8 @@ from agents.build import check_env
 from agents.designing.folder import DesignDir
 from agents.designing.options import DESIGN, DesignConfig
 from agents.errors import UsageError, explained, fail, reason
-from agents.runs import locked, write_text
+from agents.files import locked, write_text
+from agents.terminal import terminable
 
 if TYPE_CHECKING:
     from agents.designing.people import AtTerminal, FromFile
@@ -68,8 +67,8 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
                 folder.write_config(config)
             folder.begin()
             saved = folder.read_config()
-            for key in {name.split(".")[0] for name in given} & ALLOWED_ON_RESUME - {"resume"}:
-                setattr(saved, key, getattr(config, key))
+            if config.resume is not None:
+                cli.take_over(saved, config, given)
             return _run(saved, folder)
         except (UsageError, OSError) as error:
             told = reason(error, folder.path)
@@ -135,7 +134,7 @@ def _run(config: DesignConfig, folder: DesignDir) -> dict[str, Any]:
             address = config.ray.address
             workers = Workers(config.workers or cores()) if address is None else Cluster(address)
             search = Search(config, folder, journal, setting, designer, stages, workers, llm, person, display)
-            with _terminable(), display, search.report.at_the_end():
+            with terminable(), display, search.report.at_the_end():
                 try:
                     history = search.run()
                 except SearchError as error:
@@ -214,20 +213,6 @@ def _headline(config: DesignConfig, setting: Setting, folder: DesignDir) -> str:
         f"{setting.world.name}: {setting.world.task}\njudged by {judge}; designer={config.designer.name}{asked}\n"
         f"writing to {folder.path}{notes}"
     )
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM is as good as Ctrl-C: trainings save themselves."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from agents.build import MAX_EVAL_ENVS, check_device, find_task, make_player, ma
 from agents.config.commands import EVALUATE, EvaluateConfig, TrainConfig
 from agents.config.rewards import CodeReward, CustomReward
 from agents.errors import UsageError, explained
-from agents.runs import RunDir, make_writable, removed_if_empty, write_text
+from agents.files import make_writable, removed_if_empty, write_text
+from agents.runs import RunDir
 from reward_designers.errors import unknown_name
 
 

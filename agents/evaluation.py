@@ -14,7 +14,7 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from agents.runs import replacing
+from agents.files import replacing
 from agents.sb3 import VecReplaceReward
 
 Row = dict[str, float]

@@ -16,8 +16,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from dataclasses import fields, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,11 @@ from agents import cli
 from agents.build import check_env, find_task
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EnvReward
-from agents.config.worlds import EnvConfig
+from agents.config.saved import read_config, write_config
 from agents.errors import UsageError, explained, fail
+from agents.files import dated, locked, make_writable, require, write_text
 from agents.offline.options import MOTIF, MotifConfig
-from agents.runs import RunDir, locked, make_writable, unused, write_text
+from agents.runs import RunDir
 
 ALLOWED_ON_RESUME = frozenset({"resume", "llm", "comparisons", "quantile"})
 
@@ -54,19 +54,20 @@ def motif(config: MotifConfig, given: frozenset[str] = frozenset()) -> dict[str,
     """
     if config.resume is not None:
         cli.refuse_changes(given, ALLOWED_ON_RESUME, "it is", f"{config.resume}/motif.yaml")
-        folder, saved = Path(config.resume), read_config(Path(config.resume))
-        for key in {key.partition(".")[0] for key in given} - {"resume"}:
-            setattr(saved, key, getattr(config, key))
+        folder = Path(config.resume)
+        require(folder, "motif.yaml", "a reward to go on with", "rewards")
+        saved = read_config(folder / "motif.yaml", MOTIF)
+        cli.take_over(saved, config, given)
         config = saved
     else:
         config = resolve(config, given)
         name = (config.env.id or config.env.name or "").replace("/", "-")
-        folder = Path(config.output or unused(Path("motif") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
+        folder = Path(config.output) if config.output else dated("motif", name)
         if (folder / "motif.yaml").exists():
             raise UsageError(f"{folder} holds a reward already: go on with resume={folder}, or choose another output")
     make_writable(folder)
     with locked(folder, "output"):
-        write_config(folder, config)
+        write_config(folder / "motif.yaml", replace(config, resume=None))
         return run(config, folder)
 
 
@@ -182,39 +183,6 @@ def told(summary: dict[str, Any]) -> str:
         f"{summary['preferences']:,} preferences about {summary['compared']:,} of {summary['captions']:,} captions "
         f"({summary['ties']:,} ties, {summary['invalid']:,} invalid answers{cost}){check}"
     )
-
-
-def write_config(folder: Path, config: MotifConfig) -> None:
-    """Save what was asked for."""
-    from omegaconf import OmegaConf
-
-    write_text(folder / "motif.yaml", OmegaConf.to_yaml(OmegaConf.structured(replace(config, resume=None))))
-
-
-def read_config(folder: Path) -> MotifConfig:
-    """What `write_config` saved.
-
-    Raises:
-        UsageError: There is nothing, or it is damaged.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    path = folder / "motif.yaml"
-    if not path.is_file():
-        near = sorted(str(p.parent) for p in folder.glob("*/motif.yaml")) if folder.is_dir() else []
-        hint = f"; there are rewards in it: {', '.join(near[:5])}" if near else ""
-        raise UsageError(f"{folder} has no motif.yaml, so there is nothing to resume{hint}")
-    try:
-        node: Any = OmegaConf.load(path)
-        schema = OmegaConf.structured(MotifConfig)
-        schema.env = OmegaConf.structured(EnvConfig)
-        schema.llm = OmegaConf.structured(type(MOTIF.groups["llm"][node.llm.name]))
-        config: Any = OmegaConf.to_object(OmegaConf.merge(schema, node))
-        return MotifConfig(**{f.name: getattr(config, f.name) for f in fields(MotifConfig)})
-    except (OmegaConfBaseException, YAMLError, KeyError, AttributeError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from error
 
 
 if __name__ == "__main__":

@@ -15,8 +15,9 @@ from typing import Any
 from agents.build import find_task
 from agents.drawing import INK
 from agents.errors import UsageError, fail
+from agents.files import write_text
 from agents.pages import embedded, render
-from agents.runs import RunDir, read_progress, write_text
+from agents.runs import RunDir, read_progress
 
 STEP = "time/total_timesteps"
 COLORS = ("#3b82f6", "#f97316", "#10b981", "#a855f7", "#ef4444", "#eab308", "#06b6d4", "#ec4899")

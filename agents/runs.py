@@ -12,27 +12,20 @@ summary.json      what came out; report.html shows it, video.mp4 (of games in te
 from __future__ import annotations
 
 import csv
-import difflib
-import fcntl
-import importlib.metadata
 import json
 import os
 import platform
-import shlex
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from agents.config.commands import TRAIN, TrainConfig
-from agents.config.worlds import EnvConfig
+from agents.config.saved import read_config, write_config
 from agents.errors import UsageError
-
-VERSIONS = ("gymnasium", "mujoco", "numpy", "open_clip_torch", "sb3-contrib", "stable-baselines3", "torch")
+from agents.files import dated, locked, make_writable, replacing, require, write_text
+from agents.provenance import made_by
 
 
 class RunDir:
@@ -60,7 +53,7 @@ class RunDir:
         Raises:
             UsageError: The directory has a run already, or cannot be written.
         """
-        run = cls(Path(path) if path else unused(Path("runs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
+        run = cls(Path(path) if path else dated("runs", name))
         make_writable(run.path, run.checkpoints, what="run directory ")
         return run
 
@@ -72,14 +65,7 @@ class RunDir:
             UsageError: There is none.
         """
         run = cls(Path(path))
-        if not (run.path / "config.yaml").is_file():
-            inside = sorted(p.parent for p in run.path.glob("*/config.yaml")) if run.path.is_dir() else []
-            hint = f"; there are runs in it: {', '.join(map(str, inside[:5]))}" if inside else ""
-            beside = {p.parent.name for p in run.path.parent.glob("*/config.yaml")}
-            if near := difflib.get_close_matches(run.path.name, beside, n=3):
-                hint = hint or f". Did you mean {' or '.join(str(run.path.parent / name) for name in near)}?"
-            what = "has no config.yaml, so it is not a run directory" if run.path.exists() else "does not exist"
-            raise UsageError(f"{run.path} {what}{hint}")
+        require(run.path, "config.yaml", "a run directory", "runs")
         return run
 
     def require_unused(self) -> None:
@@ -114,9 +100,7 @@ class RunDir:
 
     def write_config(self, config: TrainConfig) -> None:
         """Save the resolved config."""
-        from omegaconf import OmegaConf
-
-        write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+        write_config(self.path / "config.yaml", config)
 
     def read_config(self) -> TrainConfig:
         """The config that `write_config` saved.
@@ -124,26 +108,7 @@ class RunDir:
         Raises:
             UsageError: The file is damaged.
         """
-        from omegaconf import OmegaConf
-        from omegaconf.errors import OmegaConfBaseException
-        from yaml import YAMLError
-
-        path = self.path / "config.yaml"
-        try:
-            node: Any = OmegaConf.load(path)
-            config = OmegaConf.structured(TrainConfig)
-            parts: dict[str, type] = {"env": EnvConfig}
-            node.setdefault("llm", {"name": "none"})  # not in runs of earlier versions
-            for group in ("reward", "algo", "llm"):
-                choices = TRAIN.groups[group]
-                if "_target_" not in node[group]:
-                    parts[group] = type(choices[node[group].name])
-            for group, schema in parts.items():
-                config[group] = OmegaConf.structured(schema)
-            return OmegaConf.to_object(OmegaConf.merge(config, node))  # type: ignore[return-value]
-        except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, KeyError, AttributeError) as error:
-            told = f"unknown name {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
-            raise UsageError(f"{path} is damaged: {told}") from error
+        return read_config(self.path / "config.yaml", TRAIN, llm="none")  # which runs of earlier versions do not name
 
     def keep_reward_file(self, config: TrainConfig) -> None:
         """Copy the file of a custom, code or motif reward here, and let the config name the copy.
@@ -173,15 +138,11 @@ class RunDir:
 
     def write_meta(self, seed: int) -> None:
         """Save what is needed to repeat the run elsewhere."""
-        meta = {
-            "command": shlex.join(["python", *sys.orig_argv[1:]]),
+        meta = made_by() | {
             "seed": seed,
-            "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "git": git_revision(),
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
-            "versions": versions(),
         }
         write_text(self.path / "meta.json", json.dumps(meta, indent=2))
 
@@ -250,128 +211,8 @@ def read_progress(path: Path) -> list[dict[str, float]]:
     return rows
 
 
-@contextmanager
-def locked(folder: Path, option: str) -> Iterator[None]:
-    """Keep other processes from writing here. The lock dies with its process, whatever file it leaves behind.
-
-    Args:
-        folder: Where the lock's file is.
-        option: By which another folder can be chosen.
-
-    Raises:
-        UsageError: Another process is writing here.
-    """
-    path = folder / "lock"
-    try:
-        file = path.open("a+")
-    except OSError as error:
-        raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise UsageError(f"{folder} is in use by {owner}; wait for it, or choose another {option}") from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {platform.node()}\n")
-        file.flush()
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``; what is written there replaces ``path`` as a whole or not at all."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def removed_if_empty(folder: Path) -> Iterator[None]:
-    """Remove the folder again if an error ends the block before there is anything in it."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()
-        raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text)
-
-
-def git_revision() -> dict[str, Any] | None:
-    """The commit of the code that runs, and whether it was changed since; None outside a git checkout."""
-    root = Path(__file__).resolve().parent.parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")) != root:
-            return None
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "-uno"))}
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that results depend on."""
-    found = {}
-    for name in VERSIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
         raise UsageError(f"{path} is damaged: {error}; nothing needs it, so it may be deleted") from error
-
-
-def make_writable(folder: Path, *parts: Path, what: str = "") -> None:
-    """Make a folder and its parts, where they are missing.
-
-    Args:
-        folder: The folder.
-        *parts: Folders within it.
-        what: How messages call it.
-
-    Raises:
-        UsageError: It cannot be made, or cannot be written.
-    """
-    try:
-        for path in (folder, *parts):
-            path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UsageError(f"cannot write to {what}{folder}: {error.filename} is a file") from error
-    except OSError as error:
-        raise UsageError(f"cannot write to {what}{folder}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"cannot write to {what}{folder}: permission denied")
-
-
-def unused(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, ... that does not exist."""
-    candidate, number = path, 1
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.name}-{number}")
-    return candidate

@@ -48,9 +48,9 @@ class Session:
         with explained():
             self._build()
             from agents.callbacks import BetweenUpdates, Display, StopRequest
-            from agents.checkpoint import CheckpointError, Checkpoints, find_checkpoint
+            from agents.checkpoint import Checkpoints
+            from agents.checkpoint_files import CheckpointError, find_checkpoint, read_checkpoint
             from agents.checkpoint_files import checkpoints as checkpoints_in
-            from agents.checkpoint_files import read_checkpoint
             from envs.gl import GLError
             from reward_designers.errors import RewardError
 

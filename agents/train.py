@@ -50,8 +50,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
         run = RunDir.open(path.parent.parent if checkpoint else path)
         with run.lock():
             saved = run.read_config()
-            for key in {key.partition(".")[0] for key in given} - {"resume"}:
-                setattr(saved, key, getattr(config, key))
+            cli.take_over(saved, config, given)
             return Session(saved, run, checkpoint).run(resume=True)
 
     check_env(config)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.runs import write_text
+from agents.files import write_text
 from agents.sb3 import VecReplaceReward
 
 

@@ -26,7 +26,9 @@ from agents.config.commands import EVALUATE
 from agents.drawing import COLORS, INK, WIDTH, Plot, new_figure, style
 from agents.evaluate import evaluate
 from agents.evaluation import interval
-from agents.runs import RunDir, read_progress, versions, write_text
+from agents.files import write_text
+from agents.provenance import versions
+from agents.runs import RunDir, read_progress
 from benchmarks._arms import BINS, Arm, binned, mean_and_interval
 from benchmarks.learning import STEP, Cell, folder, run_jobs
 from envs.alfworld.games import TASK_TYPES

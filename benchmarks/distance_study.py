@@ -24,8 +24,11 @@ from typing import Any
 import numpy as np
 
 import envs
-from agents.comparison.collect import CoverageSpec, World, collect, play
-from agents.runs import RunDir, read_progress, versions, write_text
+from agents.comparison.collect import World, collect, play
+from agents.comparison.coverages import CoverageSpec
+from agents.files import write_text
+from agents.provenance import versions
+from agents.runs import RunDir, read_progress
 from benchmarks._distance_tables import draw, tables
 from benchmarks.learning import SMALL_BUDGET, Cell, folder, run_jobs
 from benchmarks.rewards import hopper, humanoid

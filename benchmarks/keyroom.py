@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 
 import envs
-from agents.runs import RunDir, write_text
+from agents.files import write_text
+from agents.runs import RunDir
 from benchmarks._arms import Arm, Curves, draw, mean_and_interval, median_of, reached, read
 from benchmarks.annotation_order import play
 from benchmarks.learning import Cell, folder, run_jobs

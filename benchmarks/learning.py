@@ -27,7 +27,9 @@ from typing import Any
 import numpy as np
 
 from agents.evaluation import interval
-from agents.runs import RunDir, read_progress, versions, write_text
+from agents.files import write_text
+from agents.provenance import versions
+from agents.runs import RunDir, read_progress
 
 REWARDS = ("env", "vlm", "zero")
 COLORS = {"env": "#64748b", "vlm": "#2563eb", "zero": "#f59e0b"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.runs import write_text
+from agents.files import write_text
 from benchmarks._arms import BINS, Arm, Curves, draw, mean_and_interval, median_of, read
 from benchmarks.learning import Cell, run_jobs
 from reward_designers.assets import asset

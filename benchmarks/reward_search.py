@@ -37,7 +37,8 @@ from agents.designing.journal import Journal
 from agents.designing.options import DesignConfig
 from agents.designing.setting import default_steps, named_task, train_config
 from agents.designing.training import Training, Workers
-from agents.runs import versions, write_text
+from agents.files import write_text
+from agents.provenance import versions
 from benchmarks._search_tables import draw, tables
 from reward_designers.code.search import Candidate, History, Origin, score, select, tied
 

@@ -18,9 +18,7 @@ import numpy as np
 
 from reward_designers.base import RewardFn, Transition, as_reward
 from reward_designers.errors import unknown_name
-from reward_designers.laws import BASIC, LAWS, Check, RewardCheckError
-
-__all__ = ["BASIC", "LAWS", "CheckReport", "RewardCheckError", "check_reward", "random_batch"]
+from reward_designers.laws import BASIC, LAWS, Check
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ replies.sqlite    the model's replies: asked again, they cost nothing
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,11 @@ from agents.acting.planning import Planner, Play
 from agents.acting.react import Turn, prompt, read_reply, rejected
 from agents.config.language_models import NoModel
 from agents.errors import UsageError, reason
+from agents.files import dated, locked, make_writable, removed_if_empty, write_text
 from agents.prediction.sources import Source, make_source, needs_llm
-from agents.runs import git_revision, locked, make_writable, removed_if_empty, unused, versions, write_text
+from agents.provenance import made_by
 from agents.spending import spending
+from agents.terminal import tell
 from envs.text.game import Maker
 from reward_designers.errors import RewardError, unknown_name
 from reward_designers.llm import LLM, LLMError, connect
@@ -64,8 +64,7 @@ def evaluate(config: ActConfig, given: frozenset[str] = frozenset()) -> dict[str
     if config.judge is None and (extra := {"proposals", "lookahead"} & given):
         raise UsageError(f"{' and '.join(sorted(extra))} say how a judge chooses: name one, as in judge=factored")
     cli.settle_libraries()
-    default = Path("evaluations") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{config.env.name}_react"
-    folder = Path(config.output) if config.output else unused(default)
+    folder = Path(config.output) if config.output else dated("evaluations", f"{config.env.name}_react")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "replies.sqlite").exists():
         raise UsageError(f"{folder} holds something else: choose another output")
     make_writable(folder)
@@ -132,11 +131,11 @@ def play(makers: Sequence[Maker], llm: LLM, planner: Planner | None, max_steps: 
                 state = p.game.step(best.command)
                 p.done.append((best.command, state))
                 p.turns.append(Turn(some, best, state.feedback, values))
-            _tell(f"step {number}: {sum(p.state.won for p in plays)} of {len(plays)} games won")
+            tell(f"step {number}: {sum(p.state.won for p in plays)} of {len(plays)} games won")
     finally:
         for p in plays:
             p.game.close()
-        _tell("")
+        tell("")
     return plays
 
 
@@ -171,7 +170,7 @@ def _result(config: ActConfig, plays: Sequence[Play], cost: str) -> dict[str, An
         }
         for p in plays
     ]
-    return {
+    return made_by() | {
         "env": config.env.name,
         "agent": config.agent,
         "judge": config.judge,
@@ -179,10 +178,6 @@ def _result(config: ActConfig, plays: Sequence[Play], cost: str) -> dict[str, An
         "model": getattr(config.llm, "model", None),
         "cost": cost,
         "episodes": config.episodes,
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.orig_argv[1:]]),
-        "git": git_revision(),
-        "versions": versions(),
         "config": asdict(config) | {"lookahead": config.lookahead.name},
         "metrics": summarize(rows),
         "rows": rows,
@@ -203,9 +198,3 @@ def _write(folder: Path, result: dict[str, Any]) -> None:
 
     write_text(folder / "evaluation.json", json.dumps(result, indent=1))
     write_text(folder / "report.html", render("acting.html", data=result, folder=folder))
-
-
-def _tell(text: str) -> None:
-    """One line that is written over."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

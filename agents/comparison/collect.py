@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.build import make_env
-from agents.comparison.coverages import POLICIES, CoverageSpec, describe, parse_coverages, policy_of
+from agents.comparison.coverages import POLICIES, CoverageSpec, describe, policy_of
 from agents.config.commands import TrainConfig
 from agents.config.worlds import EnvConfig
 from agents.errors import UsageError
-from agents.runs import versions
+from agents.provenance import versions
 from reward_designers.base import RewardFn, Transition
 from reward_designers.distances import Coverage, CoverageError, concatenate, mixture
 from reward_designers.encoders import Encoder
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     import gymnasium as gym
 
     from agents.comparison.stage import Policy, Stage
-
-__all__ = ["CoverageSpec", "Film", "Progress", "World", "collect", "film", "parse_coverages", "play"]
 
 Progress = Callable[[int, int], None]
 """Called with how many transitions (of `play`: episodes) are made so far, and how many there will be."""

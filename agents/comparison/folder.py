@@ -13,13 +13,10 @@ import csv
 import json
 import math
 import re
-import shlex
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,8 @@ from agents.comparison.options import CompareConfig
 from agents.comparison.specs import RewardSpec
 from agents.config.worlds import EnvConfig, Render, Texture
 from agents.errors import UsageError
-from agents.runs import git_revision, make_writable, replacing, unused, versions, write_text
+from agents.files import dated, make_writable, replacing, require, write_text
+from agents.provenance import made_by
 
 COLUMNS = (
     "method",
@@ -67,8 +65,7 @@ class ComparisonDir:
         Raises:
             UsageError: There is a comparison in it already, or it cannot be written.
         """
-        default = Path("comparisons") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"
-        folder = cls(Path(path) if path else unused(default))
+        folder = cls(Path(path) if path else dated("comparisons", name))
         if folder.about.exists():
             raise UsageError(
                 f"{folder.path} holds a comparison already: continue it with resume={folder.path}, or choose another "
@@ -85,22 +82,13 @@ class ComparisonDir:
             UsageError: There is none.
         """
         folder = cls(Path(path))
-        if not folder.about.is_file():
-            near = sorted(p.parent for p in folder.path.glob("*/comparison.json")) if folder.path.is_dir() else []
-            hint = f"; there are comparisons in it: {', '.join(map(str, near[:5]))}" if near else ""
-            is_there = folder.path.is_dir()
-            what = "has no comparison.json, so it is not a comparison" if is_there else "does not exist"
-            raise UsageError(f"{folder.path} {what}{hint}")
+        require(folder.path, folder.about.name, "a comparison", "comparisons")
         return folder
 
     def write_about(self, config: CompareConfig, specs: Sequence[RewardSpec]) -> None:
         """Save what was asked for, with copies of the rewards' files."""
         kept = [self._with_copy(spec) for spec in specs]
-        about = {
-            "command": shlex.join(["python", *sys.orig_argv[1:]]),
-            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "git": git_revision(),
-            "versions": versions(),
+        about = made_by() | {
             "config": asdict(config) | {"render": config.render.name, "texture": config.texture.name},
             "rewards": [asdict(spec) for spec in kept],
         }

@@ -15,8 +15,8 @@ from agents.comparison.findings import findings
 from agents.comparison.results import Json, Results, file_name, interval, listed, number, symbol
 from agents.drawing import Plot
 from agents.errors import UsageError, fail
+from agents.files import write_text
 from agents.pages import embedded, render
-from agents.runs import write_text
 
 METHODS = {
     "epic": "Equivalent-Policy Invariant Comparison (Gleave et al. 2021). Takes out what cannot change a policy "

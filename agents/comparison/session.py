@@ -29,10 +29,12 @@ from agents.comparison.measures import (
     step_measures,
 )
 from agents.comparison.options import CompareConfig
-from agents.comparison.plan import Part, Progress, interruptible
+from agents.comparison.plan import Part, Progress
 from agents.comparison.specs import RewardSpec, description, make, reward_of, world_config
 from agents.errors import UsageError, explained, located
-from agents.runs import RunDir, read_progress, replacing
+from agents.files import replacing
+from agents.runs import RunDir, read_progress
+from agents.terminal import terminable
 from envs import ReplaceReward, task_of
 from envs.gl import GLError
 from envs.simulator import make_simulator
@@ -79,7 +81,7 @@ class Session:
         parts = self._plan()
         self._progress = Progress(parts)
         interrupted = True
-        with interruptible(), closing(self._progress):
+        with terminable(), closing(self._progress):
             try:
                 for part in parts:
                     self._progress.begin(part)

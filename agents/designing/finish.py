@@ -13,7 +13,8 @@ from agents.config.rewards import EnvReward, ZeroReward
 from agents.designing.loop import Search
 from agents.designing.records import after_training
 from agents.designing.training import Training
-from agents.runs import versions, write_text
+from agents.files import write_text
+from agents.provenance import versions
 from reward_designers.code.search import Candidate, History, Score, score, select, tied
 
 FINAL_SEED = 1_000_000

@@ -14,17 +14,16 @@ video.mp4         an episode of what the best program taught
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.config.worlds import EnvConfig
+from agents.config.saved import read_config, write_config
 from agents.designing.options import DESIGN, DesignConfig
 from agents.errors import UsageError
-from agents.runs import git_revision, make_writable, unused, versions, write_text
+from agents.files import dated, make_writable, require, write_text
+from agents.provenance import made_by
 
 
 class DesignDir:
@@ -54,7 +53,7 @@ class DesignDir:
         Raises:
             UsageError: There is a search in it already, or it cannot be written.
         """
-        folder = cls(Path(path) if path else unused(Path("designs") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"))
+        folder = cls(Path(path) if path else dated("designs", name))
         folder.require_unused()
         make_writable(folder.path)
         return folder
@@ -78,12 +77,7 @@ class DesignDir:
             UsageError: There is none.
         """
         folder = cls(Path(path))
-        if not folder.config.is_file():
-            near = sorted(p.parent for p in folder.path.glob("*/design.yaml")) if folder.path.is_dir() else []
-            hint = f"; there are searches in it: {', '.join(map(str, near[:5]))}" if near else ""
-            is_there = folder.path.is_dir()
-            what = "has no design.yaml, so it is not a search" if is_there else "does not exist"
-            raise UsageError(f"{folder.path} {what}{hint}")
+        require(folder.path, folder.config.name, "a search", "searches")
         return folder
 
     def discard_unused(self) -> None:
@@ -107,16 +101,8 @@ class DesignDir:
 
     def write_config(self, config: DesignConfig) -> None:
         """Save what was asked for, and what is needed to repeat it."""
-        from omegaconf import OmegaConf
-
-        meta = {
-            "command": shlex.join(["python", *sys.orig_argv[1:]]),
-            "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "git": git_revision(),
-            "versions": versions(),
-        }
-        write_text(self.meta, json.dumps(meta, indent=2))
-        write_text(self.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+        write_text(self.meta, json.dumps(made_by(), indent=2))
+        write_config(self.config, config)
 
     def read_config(self) -> DesignConfig:
         """What `write_config` saved.
@@ -124,19 +110,4 @@ class DesignDir:
         Raises:
             UsageError: The file is damaged.
         """
-        from omegaconf import OmegaConf
-        from omegaconf.errors import OmegaConfBaseException
-        from yaml import YAMLError
-
-        try:
-            node: Any = OmegaConf.load(self.config)
-            config = OmegaConf.structured(DesignConfig)
-            parts: dict[str, type] = {"env": EnvConfig}
-            parts |= {
-                group: type(DESIGN.groups[group][node[group].name]) for group in ("designer", "llm", "algo", "ray")
-            }
-            for group, schema in parts.items():
-                config[group] = OmegaConf.structured(schema)
-            return OmegaConf.to_object(OmegaConf.merge(config, node))  # type: ignore[return-value]
-        except (OmegaConfBaseException, YAMLError, KeyError, AttributeError, TypeError) as error:
-            raise UsageError(f"{self.config} is damaged: {error}") from error
+        return read_config(self.config, DESIGN)

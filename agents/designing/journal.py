@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from agents.errors import UsageError
+from agents.files import sync_folder
 from reward_designers.code.search import Candidate, History, Note
 
 
@@ -66,7 +67,7 @@ class Journal:
         self._file = path.open("ab")
         self._file.truncate(good)
         if new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def __contains__(self, entry: tuple[str, str]) -> bool:
         return entry in self._entries
@@ -150,12 +151,3 @@ def _lines(path: Path) -> Iterator[bytes]:
     if path.exists():
         with path.open("rb") as file:
             yield from file
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file is safe only once its name is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

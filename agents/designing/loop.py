@@ -26,7 +26,7 @@ from agents.designing.setting import Setting
 from agents.designing.training import Outcome, Training, Workers
 from agents.designing.trajectories import Pair, Trajectories
 from agents.errors import UsageError
-from agents.runs import write_text
+from agents.files import write_text
 from reward_designers.code import validate
 from reward_designers.code.program import Entry
 from reward_designers.code.search import Candidate, Designer, History, Proposal

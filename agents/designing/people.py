@@ -7,7 +7,8 @@ import termios
 from pathlib import Path
 
 from agents.errors import UsageError
-from agents.runs import RunDir, replacing
+from agents.files import replacing
+from agents.runs import RunDir
 from reward_designers.code.search import Candidate, score
 
 

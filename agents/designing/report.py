@@ -22,8 +22,8 @@ from agents.designing.journal import Journal
 from agents.designing.results import STATES, Results
 from agents.drawing import Plot
 from agents.errors import UsageError, fail
+from agents.files import write_text
 from agents.pages import embedded, render
-from agents.runs import write_text
 from reward_designers.code.search import Candidate, Score, diagnose
 
 if TYPE_CHECKING:

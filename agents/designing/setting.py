@@ -106,7 +106,8 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
     """
     import gymnasium as gym
 
-    from agents.comparison.collect import World, collect, parse_coverages
+    from agents.comparison.collect import World, collect
+    from agents.comparison.coverages import parse_coverages
     from agents.comparison.stage import Reads
     from envs.observations import Observations
 

@@ -26,7 +26,8 @@ from agents import cli
 from agents.config.commands import TrainConfig
 from agents.config.rewards import EnvReward
 from agents.errors import UsageError
-from agents.runs import RunDir, read_progress, write_text
+from agents.files import write_text
+from agents.runs import RunDir, read_progress
 
 PRELOADED = [
     *("torch", "torch._dynamo", "matplotlib.figure", "matplotlib.backends.backend_svg", "stable_baselines3"),

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.comparison.collect import CoverageSpec, World, play
+from agents.comparison.collect import World, play
+from agents.comparison.coverages import CoverageSpec
 from agents.comparison.stage import Reads
 from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal, trained_as

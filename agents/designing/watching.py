@@ -22,7 +22,8 @@ def worst_episodes(run: RunDir, fields: Sequence[str], seed: int) -> list[dict[s
         fields: Names of numbers of the state; others are left out.
         seed: Of the episodes.
     """
-    from agents.comparison.collect import CoverageSpec, World, play
+    from agents.comparison.collect import World, play
+    from agents.comparison.coverages import CoverageSpec
     from agents.comparison.stage import Reads
 
     config = run.read_config()

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from agents.drawing import COLORS, Plot, style
+from agents.files import write_text
 from agents.offline.options import MotifConfig
 from agents.pages import render
-from agents.runs import write_text
 
 SHOWN = 25
 """Captions from either end of the order."""

@@ -11,13 +11,11 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +23,15 @@ from agents import cli
 from agents.comparison.folder import file_name, plain
 from agents.config.language_models import NoModel
 from agents.errors import UsageError, fail, reason
+from agents.files import dated, locked, make_writable, removed_if_empty, replacing, write_text
 from agents.prediction.data import DataError, PredictionTask, read_tasks, write_tasks
 from agents.prediction.generate import generate
 from agents.prediction.options import BENCHMARKS, PREDICTION, PredictionConfig
 from agents.prediction.scoring import Rows, overall, score_tasks, summarize
 from agents.prediction.sources import BY_LLM, OFFLINE, NotForThis, Source, make_source, needs_llm
-from agents.runs import git_revision, locked, make_writable, removed_if_empty, replacing, unused, versions, write_text
+from agents.provenance import made_by
 from agents.spending import spending
+from agents.terminal import tell
 from envs.text.worlds import WORLDS
 from reward_designers.errors import RewardError, unknown_name
 from reward_designers.llm import LLM, LLMError, connect
@@ -62,8 +62,7 @@ def compare(config: PredictionConfig, given: frozenset[str] = frozenset()) -> di
     if config.benchmark not in BENCHMARKS:
         raise UsageError(unknown_name("benchmark", config.benchmark, BENCHMARKS))
     cli.settle_libraries()
-    default = Path("comparisons") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_reward-prediction"
-    folder = Path(config.output) if config.output else unused(default)
+    folder = Path(config.output) if config.output else dated("comparisons", "reward-prediction")
     if config.output and folder.is_dir() and any(folder.iterdir()) and not (folder / "trajectories.json").exists():
         raise UsageError(f"{folder} holds something else: choose another output")
     named = _named(_default(config) if config.rewards is None else config.rewards)
@@ -138,7 +137,7 @@ def _tasks(config: PredictionConfig, folder: Path) -> tuple[list[PredictionTask]
     if not record.exists():
         for domain in config.domains if config.domains is not None else WORLDS:
             try:
-                made = generate(domain, config.tasks or TASKS, config.seed, folder / "games", _tell)
+                made = generate(domain, config.tasks or TASKS, config.seed, folder / "games", tell)
             except ModuleNotFoundError as error:
                 others = [name for name in config.domains or WORLDS if name != domain]
                 raise UsageError(f"{error}; or do without it: domains=[{','.join(others)}]") from error
@@ -165,7 +164,7 @@ def _report(
         failed: dict[str, str] = {}
         silent: dict[str, str] = {}
         for domain, some in domains.items():
-            _tell(f"{name}: {domain}")
+            tell(f"{name}: {domain}")
             try:
                 predicted = _predict(source, domain, some)
             except NotForThis as why:
@@ -191,13 +190,9 @@ def _report(
                 "seconds": round(time.monotonic() - start, 2),
             }
         )
-    _tell("")
-    return {
+    tell("")
+    return made_by() | {
         "title": "Reward prediction",
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": shlex.join(["python", *sys.orig_argv[1:]]),
-        "git": git_revision(),
-        "versions": versions(),
         "config": asdict(config),
         "domains": [
             {"name": name, "tasks": len(some), "steps": sum(len(t) for task in some for t in task.trajectories)}
@@ -282,9 +277,3 @@ def cell(score: Mapping[str, Any]) -> str:
     if score["low"] is None:
         return f"{score['value']:.3f}"
     return f"{score['value']:.3f} ({score['low']:.3f}-{score['high']:.3f})"
-
-
-def _tell(text: str) -> None:
-    """One line that is written over."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.runs import write_text
+from agents.files import write_text
 
 DOMAINS = ("alfworld", "blocksworld", "minihack", "scienceworld", "textworld", "webshop")
 """Names of domains, the published ones and the kit's own: a folder of such a name holds that domain's tasks."""

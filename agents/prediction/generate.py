@@ -10,7 +10,6 @@ t-th of the expert's T commands t / T: `shaped`. `raw` is 1 where the goal is re
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from agents.errors import fail
 from agents.prediction.data import PredictionTask, Step, Trajectory, write_tasks
+from agents.terminal import tell
 from envs.text.game import Maker, TextGame, TextState
 from envs.text.worlds import WORLDS, maker
 from reward_designers.errors import unknown_name
@@ -131,17 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         for domain in options.domains or WORLDS:
-            made = generate(domain, options.tasks, options.seed, options.folder / "games", _tell)
+            made = generate(domain, options.tasks, options.seed, options.folder / "games", tell)
             write_tasks(options.folder, made)
             steps = sum(len(trajectory) for task in made for trajectory in task.trajectories)
-            print(f"\r{domain}: {len(made)} tasks, {steps} steps in {options.folder / domain}")
+            tell("")
+            print(f"{domain}: {len(made)} tasks, {steps} steps in {options.folder / domain}")
     except (ValueError, RuntimeError, OSError, ModuleNotFoundError) as error:
         fail(error)
-
-
-def _tell(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from typing import Any
 
 from agents.drawing import Plot
 from agents.errors import UsageError, fail
+from agents.files import write_text
 from agents.pages import render
 from agents.prediction import plots
 from agents.prediction.scoring import MEASURES
-from agents.runs import write_text
 
 MEANINGS = {
     "shaped": ("Distance to progress", "trajectory Pearson distance to t / T; 0 same, 0.71 unrelated, 1 opposite"),

@@ -25,8 +25,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecNorm
 
 import envs
 from agents import checkpoint_files
-from agents.checkpoint import CheckpointError, Checkpoints, load_checkpoint, save_checkpoint
-from agents.checkpoint_files import checkpoints, verify_checkpoint
+from agents.checkpoint import Checkpoints, load_checkpoint, save_checkpoint
+from agents.checkpoint_files import CheckpointError, checkpoints, verify_checkpoint
 from agents.sb3 import VecReplaceReward, find_reward_wrapper, make_algorithm
 from reward_designers.base import RewardFn, Transition
 from reward_designers.memory import EpisodeMemory

@@ -13,7 +13,8 @@ from agents.build import resolve
 from agents.cli import compose
 from agents.config.commands import TRAIN
 from agents.errors import UsageError
-from agents.runs import ProgressFile, RunDir, read_progress, replacing, write_text
+from agents.files import replacing, write_text
+from agents.runs import ProgressFile, RunDir, read_progress
 
 STEP = "time/total_timesteps"
 

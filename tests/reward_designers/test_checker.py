@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from reward_designers.base import Components, RewardFn, Transition, reward_fn
-from reward_designers.checker import BASIC, LAWS, RewardCheckError, check_reward, random_batch
+from reward_designers.checker import check_reward, random_batch
 from reward_designers.encoders import Encoder
+from reward_designers.laws import BASIC, LAWS, RewardCheckError
 from reward_designers.memory import EpisodeMemory
 from reward_designers.transforms import Delta, Normalized
 

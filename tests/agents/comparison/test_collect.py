@@ -14,7 +14,8 @@ import pytest
 import envs
 from agents.cli import compose
 from agents.comparison import collect as module
-from agents.comparison.collect import CoverageSpec, World, collect, film, parse_coverages, play
+from agents.comparison.collect import World, collect, film, play
+from agents.comparison.coverages import CoverageSpec, parse_coverages
 from agents.comparison.policies import Trained, load
 from agents.comparison.stage import Reads, Stage
 from agents.config.commands import TRAIN

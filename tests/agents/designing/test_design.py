@@ -23,7 +23,8 @@ from agents.designing.folder import DesignDir
 from agents.designing.journal import Journal
 from agents.designing.setting import look
 from agents.errors import UsageError
-from agents.runs import RunDir, locked
+from agents.files import locked
+from agents.runs import RunDir
 from reward_designers.code.search import History, Secrets
 from tests.agents.designing import scripted
 from tests.agents.designing.scripted import SMALL, designed, recording

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from agents.cli import compose
+from agents.config.saved import read_config
 from agents.errors import UsageError
-from agents.motif import MOTIF, motif, read_config
+from agents.motif import motif
+from agents.offline.options import MOTIF
 from agents.runs import read_progress
 from tests.agents.forked import Forked
 from tests.agents.runners import numbers, resumed, trained
@@ -105,7 +107,7 @@ def test_a_language_model_is_asked_once_and_stops_at_its_limit(tmp_path: Path, s
     more = went_on(tmp_path / "motif", "comparisons=6")
     assert more["preferences"] > summary["preferences"]
     assert set(pairs(server).values()) == {1}
-    assert read_config(tmp_path / "motif").comparisons == 6
+    assert read_config(tmp_path / "motif" / "motif.yaml", MOTIF).comparisons == 6
     assert "calls of the judge" in (tmp_path / "motif" / "report.html").read_text()
 
 
@@ -139,7 +141,7 @@ def test_a_policy_of_a_run_plays(tmp_path: Path) -> None:
     run = trained(tmp_path / "run", HALLWAY, "reward=env", "total_timesteps=64", "algo.n_steps=16", "eval_every=0")
     config = compose(MOTIF, "motif", (f"output={tmp_path / 'motif'}", f"run={run.path}", *SMALL[1:]))
     assert motif(config)["captions"] > 1
-    assert read_config(tmp_path / "motif").env.id == HALLWAY.partition("=")[2]
+    assert read_config(tmp_path / "motif" / "motif.yaml", MOTIF).env.id == HALLWAY.partition("=")[2]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from reward_designers import check_reward, random_batch
-from reward_designers.checker import RewardCheckError
 from reward_designers.code import CodeReward, ProgramError, ProgramRejected, parse_program
 from reward_designers.code.sandbox.client import Limits, Worker
+from reward_designers.laws import RewardCheckError
 
 HOSTILE = Path(__file__).parent / "hostile"
 SUITES = {name: (HOSTILE / f"{name}.py").read_text() for name in ("attacks", "escapes", "deadly")}

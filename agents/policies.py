@@ -18,13 +18,20 @@ NORMALIZER = "observations/"
 
 
 def save_policy(model: BaseAlgorithm, path: Path) -> None:
-    """Write the policy of ``model``, whole or not at all."""
+    """Write the policy of ``model``, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written, for the disk is full, say.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.policy.state_dict().items()}
     for key, statistics in _statistics(model.get_vec_normalize_env()).items():
         for part in ("mean", "var", "count"):
             tensors[f"{NORMALIZER}{key}/{part}"] = torch.from_numpy(np.asarray(getattr(statistics, part), np.float64))
     with replacing(path) as temporary:
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary)
+        try:
+            save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary)
+        except SafetensorError as error:  # which knows no system errors
+            raise OSError(f"cannot write {path}: {error}") from error
         temporary.chmod(0o644)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agents.build import EVAL_EPISODES, MAX_EVAL_ENVS, check_device, make_env, make_model, make_venv
 from agents.cli import settle_libraries
 from agents.config.commands import TrainConfig
-from agents.errors import UsageError, explained, fail, located, told
+from agents.errors import UsageError, explained, fail, located, reason, told
 from agents.runs import ProgressFile, RunDir, read_progress
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Session:
         except (CheckpointError, OSError, GLError) as error:
             if not between.began:
                 raise UsageError(str(error)) from error
-            state, failure, at_fault = "failed", str(error), "machine"
+            state, failure, at_fault = "failed", reason(error, run.path), "machine"
         except Exception as error:
             if "found invalid values" not in str(error):  # what a distribution of PyTorch says of NaN
                 checkpoints.flush()
@@ -111,11 +111,13 @@ class Session:
             )
         finally:
             display.close()
-            self.model.logger.close()
+            with told():
+                self.model.logger.close()
             self.judged.close()
         self._finish(state, failure, at_fault, max(between.timesteps, start))
         if failure:
-            fail(f"{failure}\nwhat was trained until step {between.timesteps:,} is kept in {run.path}", code=1)
+            kept = f"what was trained until step {between.timesteps:,} is kept in {run.path}"
+            fail(f"{failure}\n{kept if between.timesteps else 'nothing was trained'}", code=1)
         if state == "interrupted":
             sys.exit(0)  # a sweep ends with it
         return run
@@ -246,7 +248,8 @@ class Session:
             write_report(run)
         fitness = last.get(self.judge)
         how_good = f", {self.judge} {fitness:.3f} (best {self.best:.3f})" if fitness is not None else ""
-        print(f"{state} at step {timesteps:,}{how_good}\nreport: {run.report}", file=sys.stderr, flush=True)
+        page = f"\nreport: {run.report}" if run.report.exists() else ""
+        print(f"{state} at step {timesteps:,}{how_good}{page}", file=sys.stderr, flush=True)
 
     def _record(self) -> None:
         from agents.evaluation import record

@@ -165,6 +165,8 @@ class Server:
         if status in (401, 403):
             key = f"${self.key_variable} was sent" if self._key else f"no key was sent, ${self.key_variable} is not set"
             message = f"{message} ({key})"
+        if status == 404 and "model" not in message:
+            message = f"{message} (nothing there: the address of an OpenAI-compatible server usually ends in /v1)"
         exhausted = getattr(error, "code", None) == "insufficient_quota"
         retry = (status in RETRIED or status >= 500) and not exhausted
         return CallError(message, retry=retry, charged=False, wait=retry_after(error.response.headers))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors import SafetensorError
 
 from agents import checkpoint_files
 from agents.errors import UsageError
@@ -187,6 +188,19 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch, capsys):
     assert checkpoint_files.find_checkpoint(run.checkpoints).name.endswith("step-256")
     resumed(run)
     assert run.read_summary()["state"] == "finished"
+
+
+def test_a_policy_that_cannot_be_written_is_told(tmp_path, capsys, monkeypatch):
+    def full(*arguments: Any) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("agents.policies.save_file", full)
+    with pytest.raises(SystemExit) as end:
+        trained(tmp_path / "run", "total_timesteps=512", "eval_every=256")
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "best.safetensors: I/O error: No space left on device" in said
+    assert RunDir(tmp_path / "run").read_summary()["at_fault"] == "machine"
 
 
 def test_no_way_to_draw_is_told_before_training(tmp_path):

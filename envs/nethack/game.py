@@ -202,7 +202,7 @@ class NetHackGame(gym.Env):
         game, now = self.game, self._now
         self._actions.append(int(action))
         for latest, kept in self._kept:
-            np.copyto(kept, latest)
+            kept[...] = latest
         if self._parts:
             self._parts.clear()
         code = self._codes[action]
@@ -243,10 +243,10 @@ class NetHackGame(gym.Env):
 
     def said(self) -> str:
         """What the game said in this step, with all the parts that upstream clicks away."""
-        last = _text(self._message.value)
+        last = self._message.value
         if not self._parts:
-            return last
-        lines = [line for line in dict.fromkeys([*map(_text, self._parts), last]) if line]
+            return _text(last) if last else ""
+        lines = [line for line in dict.fromkeys(map(_text, [*self._parts, last])) if line]
         if self._is_key_door:
             lines = [line for line in lines if not any(noise in line for noise in _NOISE)]
         return " ".join(lines)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from reward_designers.base import State
+from reward_designers.base import State, Transition
 
 
 class Encoder(ABC):
@@ -49,3 +49,10 @@ def encode(encoders: Mapping[str, Encoder], state: State) -> dict[str, np.ndarra
         if name not in state and encoder.source in state
     }
     return {**state, **made}
+
+
+def encode_transition(encoders: Mapping[str, Encoder], t: Transition) -> Transition:
+    """``t`` with both of its states through `encode`."""
+    if not encoders:
+        return t
+    return Transition(encode(encoders, t.state), t.action, encode(encoders, t.next_state), t.terminated, t.truncated)

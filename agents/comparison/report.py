@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.comparison import plots, timeline
 from agents.comparison.findings import findings
-from agents.comparison.results import Json, Results, file_name, interval, listed, number, symbol
+from agents.comparison.results import Json, Results, file_stem, interval, listed, number, symbol
 from agents.drawing import Plot
 from agents.errors import UsageError, fail
 from agents.files import write_text
@@ -130,7 +130,7 @@ def _pictures(figures: Mapping[str, list[tuple[str, Plot]]], results: Results) -
             parts = [kind, *([title] if title else []), *([method] if kind == "heatmap" else [])]
             if kind == "spread" and method != results.method:
                 parts.append(method)
-            stem, extra = file_name(*parts), 1
+            stem, extra = file_stem(*parts), 1
             name = stem
             while f"{name}.png" in named:
                 extra += 1

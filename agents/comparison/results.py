@@ -147,8 +147,8 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def file_name(*parts: str) -> str:
-    """A file's name made of what people typed."""
+def file_stem(*parts: str) -> str:
+    """A file's name, less its ending, made of what people typed."""
     return "_".join(re.sub(r"[^\w.+-]+", "-", part).strip("-.") or "x" for part in parts)
 
 

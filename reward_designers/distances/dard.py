@@ -35,7 +35,7 @@ from reward_designers.distances.matrix import DistanceMatrix, named_rewards
 from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
 from reward_designers.distances.terms import weighted_terms
-from reward_designers.encoders import encode
+from reward_designers.encoders import encode_transition
 from reward_designers.errors import RewardError, unknown_name
 
 ROWS = 1024
@@ -262,10 +262,7 @@ class _Terms:
         done, steps = 0, n * k * (2 if self.far else 1)
         for start in range(0, n, self.rows):
             part = slice(start, min(start + self.rows, n))
-            t = self.samples.transitions[part]
-            t = Transition(
-                encode(self.encoders, t.state), t.action, encode(self.encoders, t.next_state), t.terminated, t.truncated
-            )
+            t = encode_transition(self.encoders, self.samples.transitions[part])
             for key in self.rewards:
                 self.own[key][part] = self._evaluate(key, t.state, t.action, t.next_state)
             for column, action in enumerate(self.samples.actions):

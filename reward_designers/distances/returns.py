@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from reward_designers.base import RewardFn, Transition
+from reward_designers.base import RewardFn
 from reward_designers.distances.bootstrap import (
     Trajectories,
     draws,
@@ -29,7 +29,7 @@ from reward_designers.distances.bootstrap import (
 )
 from reward_designers.distances.coverage import Coverage
 from reward_designers.distances.distance import Distance, direction, pearson_distance
-from reward_designers.encoders import encode
+from reward_designers.encoders import encode_transition
 from reward_designers.evaluation import evaluate, total
 
 ROWS = 2**14
@@ -46,10 +46,14 @@ def step_rewards(reward: RewardFn, coverage: Coverage) -> np.ndarray:
     t = coverage.transitions
     bounds = _episode_bounds(coverage.episode, len(t))
     if reward.markov:
-        parts = [total(evaluate(reward, _encoded(reward, t[i : i + ROWS]))) for i in range(0, len(t), ROWS)]
+        parts = [
+            total(evaluate(reward, encode_transition(reward.encoders, t[i : i + ROWS]))) for i in range(0, len(t), ROWS)
+        ]
     else:
         episodes = [t[start:stop] for start, stop in pairwise(bounds)]
-        one_env = [_encoded(reward, episode).map(lambda array: array[:, None]) for episode in episodes]
+        one_env = [
+            encode_transition(reward.encoders, episode).map(lambda array: array[:, None]) for episode in episodes
+        ]
         parts = [total(reward.relabel(episode))[:, 0] for episode in one_env]
     return np.concatenate(parts)
 
@@ -161,14 +165,6 @@ def trajectory_pearson(
     resampled = means if len(distances) > 1 else None
     value = float(distances.mean())
     return summary("trajectory_pearson", value, resampled, confidence, "bootstrap over trajectories", samples)
-
-
-def _encoded(reward: RewardFn, t: Transition) -> Transition:
-    """With what the reward's encoders make, where the coverage holds their sources only."""
-    if not reward.encoders:
-        return t
-    state, next_state = encode(reward.encoders, t.state), encode(reward.encoders, t.next_state)
-    return Transition(state, t.action, next_state, t.terminated, t.truncated)
 
 
 def _episode_bounds(episode: np.ndarray, n: int) -> np.ndarray:

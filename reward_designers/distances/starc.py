@@ -38,7 +38,7 @@ from reward_designers.distances.samples import GROUPS
 from reward_designers.distances.simulator import Simulator
 from reward_designers.distances.terms import weighted_terms
 from reward_designers.distances.values import StateFeatures, Values
-from reward_designers.encoders import encode
+from reward_designers.encoders import encode_transition
 from reward_designers.evaluation import evaluate, total
 from reward_designers.shaping import PotentialShaping
 
@@ -279,9 +279,8 @@ def _values(reward: RewardFn, t: Transition, discount: float, memory_mb: float) 
     for weight, term in weighted_terms(reward):
         if type(term) is PotentialShaping and term.gamma == discount:
             continue
-        state, next_state = encode(term.encoders, t.state), encode(term.encoders, t.next_state)
-        seen = Transition(state, t.action, next_state, t.terminated, t.truncated)
-        limit = Evaluator(term, memory_mb).limit(state, t.action, next_state)
+        seen = encode_transition(term.encoders, t)
+        limit = Evaluator(term, memory_mb).limit(seen.state, seen.action, seen.next_state)
         parts = [total(evaluate(term, seen[i : i + limit])) for i in range(0, len(t), limit)]
         values += weight * np.concatenate(parts)
     return values

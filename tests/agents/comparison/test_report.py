@@ -14,7 +14,7 @@ import pytest
 from agents import pages
 from agents.comparison import plots, report
 from agents.comparison.report import write_report
-from agents.comparison.results import Results, file_name
+from agents.comparison.results import Results, file_stem
 from agents.drawing import Plot
 from agents.errors import UsageError
 from tests.agents.comparison.samples import NAMES, Page, check_page, distance, sample, write
@@ -174,8 +174,8 @@ def test_names_that_make_the_same_file_have_two(tmp_path: Path) -> None:
     data = sample(NAMES[:2], ("a/b", "a b"), ("epic",), steps=10)
     write_report(write(tmp_path, {key: data[key] for key in ("rewards", "distances")}))
     assert {"heatmap_a-b_epic.png", "heatmap_a-b_epic-2.png"} < {path.name for path in tmp_path.iterdir()}
-    assert file_name("components", "../../etc") == "components_etc"
-    assert file_name("..") == "x"
+    assert file_stem("components", "../../etc") == "components_etc"
+    assert file_stem("..") == "x"
 
 
 @pytest.mark.usefixtures("no_pictures")

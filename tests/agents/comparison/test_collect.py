@@ -12,27 +12,23 @@ import numpy as np
 import pytest
 
 import envs
-from agents.cli import compose
 from agents.comparison import collect as module
 from agents.comparison.collect import World, collect, film, play
-from agents.comparison.coverages import CoverageSpec, parse_coverages
-from agents.comparison.policies import Trained, load
+from agents.comparison.coverages import CoverageSpec
+from agents.comparison.policies import Trained
 from agents.comparison.stage import Reads, Stage
-from agents.config.commands import TRAIN
 from agents.errors import UsageError
-from agents.runs import RunDir
-from agents.train import train
 from envs.rendering import frame_of
 from envs.simulator import make_simulator
 from reward_designers.base import Components, RewardFn, Transition, reward_fn
-from reward_designers.distances import Coverage, CoverageError
+from reward_designers.distances import Coverage
 from reward_designers.encoders import Encoder
 from reward_designers.evaluation import evaluate, total
 from reward_designers.memory import EpisodeMemory
+from tests.agents.comparison.hopper import HOPPER, RANDOM, SHORT, observing
 from tests.envs.worlds import Walk
 
 LENGTH = 50
-RANDOM = CoverageSpec("random", "random")
 
 
 class Clock(gym.Env):
@@ -113,38 +109,6 @@ class Bright(RewardFn):
 
 
 CLOCKS = World("Clock-v0", [ticking])
-
-
-# Asking
-
-
-def test_names_and_kinds(tmp_path: Path):
-    (tmp_path / "config.yaml").touch()
-    (tmp_path / "a.npz").touch()
-    texts = ["random", f"noised:0.5:{tmp_path}", f"noised:{tmp_path}", f"good=expert:{tmp_path}", "iid", "mixture"]
-    specs = parse_coverages([*texts, f"file:{tmp_path}/a.npz"])
-    assert [s.name for s in specs] == ["random", "noised", "noised_2", "good", "iid", "mixture", "file"]
-    assert [s.noise for s in specs[1:3]] == [0.5, 0.3]
-    assert [part.name for part in specs[5].parts] == ["random", "noised", "noised_2", "good"]
-    assert specs[6].path == f"{tmp_path}/a.npz"
-
-
-@pytest.mark.parametrize(
-    ("texts", "message"),
-    [
-        (["randm"], r"unknown coverage 'randm'. Did you mean 'random'\?"),
-        (["expert"], "expected expert:RUN_DIR, got 'expert'"),
-        (["random:x"], "expected random, got 'random:x'"),
-        (["expert:nowhere"], "nowhere does not exist"),
-        (["file:none.npz"], "no such file 'none.npz'"),
-        (["noised:1.5:nowhere"], "between 0 and 1, got 1.5"),
-        (["a=random", "a=iid"], "two are named 'a'"),
-        (["random", "mixture"], "a mixture needs two policies"),
-    ],
-)
-def test_what_is_not_understood(texts: list[str], message: str):
-    with pytest.raises(UsageError, match=message):
-        parse_coverages(texts)
 
 
 # Stretches and episodes
@@ -270,15 +234,6 @@ def test_what_does_not_exist():
 # What MuJoCo says
 
 
-@reward_fn
-def observing(obs, next_obs):
-    return obs[:, 0] - next_obs[:, 0]
-
-
-SHORT = {"max_episode_steps": 60}
-HOPPER = World("Hopper", [observing], kwargs=SHORT)
-
-
 @pytest.mark.parametrize("kind", ["random", "iid"])
 @pytest.mark.parametrize("name", ["Hopper", "Humanoid"])
 def test_analytic_rewards_pay_what_the_environment_paid(name: str, kind: str):
@@ -317,63 +272,6 @@ def test_independent_states():
         play(CoverageSpec("iid", "iid"), HOPPER, seed=0)
 
 
-# Policies of runs
-
-SMALL = ("num_envs=2", "algo.net_arch=[8]", "algo.n_steps=32", "algo.batch_size=32", "algo.n_epochs=1", "video=false")
-SMALL += ("tensorboard=false", "algo.schedule=constant", "eval_episodes=1", "algo.normalize_obs=true")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """A run whose best policy is not its last."""
-    path = tmp_path_factory.mktemp("runs") / "hopper"
-    arguments = ("env=Hopper", "reward=env", f"run_dir={path}", "total_timesteps=256", "eval_every=64", *SMALL)
-    run = train(compose(TRAIN, "train", arguments))
-    assert run.best.read_bytes() != run.last.read_bytes()
-    return run
-
-
-@pytest.mark.parametrize("kind", ["expert", "own"])
-def test_the_actions_are_those_of_the_policy(run: RunDir, kind: str):
-    coverage = collect(CoverageSpec("x", kind, str(run.path)), HOPPER, num_transitions=100, seed=0)
-    best, last = (load(run, path, HOPPER.make()) for path in (run.best, run.last))
-    asked, other = (best, last) if kind == "expert" else (last, best)
-    obs = coverage.transitions.state["obs"]
-    starts = np.zeros(len(obs), bool)
-    np.testing.assert_allclose(coverage.actions, asked(obs, starts), atol=1e-6)
-    assert np.abs(coverage.actions - other(obs, starts)).max() > 1e-4
-    weights = "best" if kind == "expert" else "last"
-    assert coverage.about["description"] == f"the {weights} policy of {run.path}"
-
-
-def test_a_share_of_noise(run: RunDir):
-    coverage = collect(CoverageSpec("n", "noised", str(run.path), noise=0.25), HOPPER, num_transitions=1000, seed=0)
-    own = load(run, run.best, HOPPER.make())(coverage.transitions.state["obs"], np.zeros(1000, bool))
-    random = np.abs(coverage.actions - own).max(1) > 1e-5
-    assert abs(random.mean() - 0.25) < 0.05
-    assert coverage.about["description"].endswith("acting at random in 25% of its steps")
-
-
-def test_mixtures(run: RunDir, tmp_path: Path):
-    specs = parse_coverages(["random", f"expert:{run.path}", "mixture"])
-    mixed = collect(specs[2], HOPPER, num_transitions=201, seed=0, cache=tmp_path)
-    assert [(part["name"], part["n"]) for part in mixed.about["parts"]] == [("random", 101), ("expert", 100)]
-    assert (mixed.name, mixed.about["description"]) == ("mixture", "equal shares of random, expert")
-    assert len(list(tmp_path.glob("*.npz"))) == 2
-    expert = collect(specs[1], HOPPER, num_transitions=201, seed=0, cache=tmp_path)
-    assert np.isin(mixed.actions[101:], expert.actions).all()
-    episodes = play(specs[2], HOPPER, episodes=5, seed=0)
-    assert episodes.complete.tolist() == [True] * 5
-
-
-def test_a_policy_of_another_environment(run: RunDir, tmp_path: Path):
-    with pytest.raises(UsageError, match="was trained on Hopper, whose observations are Box"):
-        collect(CoverageSpec("e", "expert", str(run.path)), CLOCKS, num_transitions=5, seed=0)
-    (tmp_path / "config.yaml").touch()
-    with pytest.raises(UsageError, match="has no policy yet"):
-        collect(CoverageSpec("e", "expert", str(tmp_path)), CLOCKS, num_transitions=5, seed=0)
-
-
 class Remembering:
     """A model whose action is how often it has been asked since an episode began, if observations are halved."""
 
@@ -397,15 +295,6 @@ def test_a_policy_remembers_within_an_episode_and_sees_normalised_observations()
     coverage = stage.record(policy, "x", steps=np.array([50, 60, 70, 1]))
     assert coverage.step[[0, 50, 110, 180]].tolist() == [0, 13, 11, 29]  # the first episode has 20 steps
     np.testing.assert_array_equal(coverage.actions, coverage.step % 5)
-
-
-def test_statistics_are_those_of_the_policy(run: RunDir):
-    from safetensors.numpy import load_file
-
-    for path in (run.best, run.last):
-        normalizer = load(run, path, HOPPER.make())._normalizer
-        np.testing.assert_array_equal(normalizer.obs_rms.mean, load_file(path)["observations/obs/mean"])
-        assert not np.allclose(normalizer.obs_rms.mean, 0, atol=0.1)
 
 
 # The cache
@@ -435,18 +324,6 @@ def test_what_was_collected_is_not_collected_again(tmp_path: Path, monkeypatch: 
     with pytest.warns(UserWarning, match="damaged.*made anew"):
         again = collect(RANDOM, CLOCKS, num_transitions=100, seed=0, cache=tmp_path)
     assert again.content_hash == first.content_hash == Coverage.load(file).content_hash
-
-
-def test_another_policy_in_the_same_place_is_another_coverage(run: RunDir, tmp_path: Path):
-    spec = CoverageSpec("e", "expert", str(run.path))
-    first = collect(spec, HOPPER, num_transitions=20, seed=0, cache=tmp_path)
-    kept = run.best.read_bytes()
-    try:
-        run.best.write_bytes(run.last.read_bytes())
-        second = collect(spec, HOPPER, num_transitions=20, seed=0, cache=tmp_path)
-    finally:
-        run.best.write_bytes(kept)
-    assert first.content_hash != second.content_hash
 
 
 # Pictures
@@ -492,77 +369,6 @@ def test_tiny_clip_sees_what_happened():
     np.testing.assert_allclose(scores, reward.score(np.stack(frames)), atol=1e-6)
     assert np.ptp(scores) > 1e-4
     assert not any("frame" in name and "@" not in name for name in coverage.transitions.state)
-
-
-# Given files
-
-
-def hopper_file(path: Path, *names: str, **changed: Any) -> Path:
-    """A plain file of a random policy's transitions in Hopper, with these state arrays besides observations."""
-    rewards = [observing, *(reward_fn(_reading(name)) for name in names)]
-    coverage = play(RANDOM, World("Hopper", rewards), episodes=3, seed=0)
-    t = coverage.transitions
-    arrays = {"obs": t.state["obs"], "action": t.action, "next_obs": t.next_state["obs"]}
-    arrays |= {"terminated": t.terminated, "truncated": t.truncated, "episode": coverage.episode}
-    arrays |= {f"state/{name}": t.state[name] for name in names}
-    arrays |= {f"next_state/{name}": t.next_state[name] for name in names}
-    np.savez(path, **{name: array for name, array in (arrays | changed).items() if array is not None})
-    return path
-
-
-def _reading(name: str) -> Any:
-    namespace: dict[str, Any] = {}
-    exec(f"def f({name}): return 0.0 * {name}[:, 0]", namespace)
-    return namespace["f"]
-
-
-def test_a_file_gains_the_fields_that_its_arrays_determine(tmp_path: Path):
-    path = hopper_file(tmp_path / "mine.npz", "qpos", "qvel")
-
-    @reward_fn
-    def tall(next_torso_height):
-        return next_torso_height
-
-    spec = CoverageSpec("mine", "file", str(path))
-    coverage = collect(spec, World("Hopper", [tall]), num_transitions=1000, seed=0, cache=tmp_path)
-    t, given = coverage.transitions, np.load(path)
-    assert len(coverage) == len(given["action"])
-    np.testing.assert_array_equal(t.next_state["torso_height"], given["next_state/qpos"][:, 1])
-    own = play(RANDOM, HOPPER, episodes=3, seed=0)
-    np.testing.assert_allclose(coverage.measures["fitness"], own.measures["fitness"])
-    part = collect(spec, World("Hopper", [tall]), num_transitions=20, seed=0)
-    assert len(part) == 20
-    assert np.isin(part.actions, coverage.actions).all()
-
-
-def test_a_file_that_does_not_fit(tmp_path: Path):
-    path = hopper_file(tmp_path / "mine.npz")
-    spec = CoverageSpec("mine", "file", str(path))
-
-    @reward_fn
-    def tall(next_torso_height):
-        return next_torso_height
-
-    with pytest.raises(CoverageError, match=r"lacks torso_height, which reward 'tall' reads.*state/torso_height"):
-        collect(spec, World("Hopper", [tall]), num_transitions=10, seed=0)
-    with pytest.raises(UsageError, match=r"not of Walker2d: obs has shape \(11,\), expected \(17,\)"):
-        collect(spec, World("Walker2d", [observing]), num_transitions=10, seed=0)
-    hopper_file(path, next_obs=None)
-    with pytest.raises(UsageError, match="lacks state/obs or next_state/obs"):
-        collect(spec, HOPPER, num_transitions=10, seed=0)
-    path.write_text("x")
-    with pytest.raises(UsageError, match=r"is neither \.npz"):
-        collect(spec, HOPPER, num_transitions=10, seed=0)
-
-
-def test_complete_episodes_of_a_file(tmp_path: Path):
-    episodes = play(RANDOM, HOPPER, episodes=6, seed=0)
-    cut = episodes.subset(np.arange(len(episodes) - 1))
-    cut.save(tmp_path / "saved.npz")
-    spec = CoverageSpec("mine", "file", str(tmp_path / "saved.npz"))
-    whole = play(spec, HOPPER, episodes=3, seed=0)
-    assert whole.complete.tolist() == [True] * 3
-    assert play(spec, HOPPER, episodes=20, seed=0).complete.tolist() == [True] * 5
 
 
 def test_what_it_was_made_from_is_told():

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
 import re
-import signal
 import socket
-import subprocess
 import sys
 import time
 import traceback
@@ -18,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reward_designers.llm import BudgetError, LLMError, OpenAILLM, Prompt, ReplyStore, Sampling
+from reward_designers.llm import BudgetError, LLMError, OpenAILLM, Prompt, Sampling
 from reward_designers.llm.budget import Budget
 from tests.reward_designers.llm.chat_server import answer, hang, hang_up, status, stream, trickle, truncated
 from tests.reward_designers.llm.conftest import KEY
@@ -94,101 +90,6 @@ def test_it_works_inside_a_running_event_loop(connect):
         return connect().sample(ASK)
 
     assert len(asyncio.run(notebook())) == 1
-
-
-# Servers differ
-
-
-@pytest.mark.parametrize("most", [1, 3])
-def test_a_server_that_returns_fewer_than_n(server, connect, most):
-    server.default = answer(most=most)
-    replies = connect(sampling=Sampling(seed=7)).sample(ASK, n=8)
-    assert [reply.index for reply in replies] == list(range(8))
-    assert len(set(texts(replies))) == 8 == server.served
-    assert [body.get("n", 1) for body in server.bodies] == [8] + [1] * (8 - most)
-    assert len({body["seed"] for body in server.bodies}) == 9 - most  # one seed would draw one reply
-
-
-def test_a_server_that_refuses_n(server, connect):
-    llm = connect()
-    server.script.append(status(400, "Only one completion choice is allowed"))
-    assert len(llm.sample(ASK, n=4)) == 4
-    assert [body.get("n", 1) for body in server.bodies] == [4, 1, 1, 1, 1]
-    llm.sample(ASK[1:], n=2)  # learned
-    assert [body.get("n", 1) for body in server.bodies][5:] == [1, 1]
-
-
-def test_a_bad_request_does_not_teach_to_split_calls(server, connect):
-    """Separate calls pay for the prompt each time."""
-    llm = connect()
-    server.script.extend([status(400, "the context is too long")] * 3)
-    with pytest.raises(LLMError, match="too long"):
-        llm.sample(ASK, n=2)
-    server.script.clear()
-    llm.sample(ASK[1:], n=4)
-    assert server.bodies[-1]["n"] == 4
-
-
-def test_a_server_that_wants_the_other_name_of_the_limit(server, connect):
-    server.script.append(status(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."))
-    connect(sampling=Sampling(64)).sample(ASK)
-    assert "max_tokens" in server.bodies[0]
-    assert server.bodies[1]["max_completion_tokens"] == 64
-    assert "max_tokens" not in server.bodies[1]
-
-
-@pytest.mark.parametrize("insist", [False, True])
-@pytest.mark.parametrize("usage", [False, True])
-def test_a_server_that_streams(server, connect, insist, usage):
-    server.default = stream(insist=insist, usage=usage)
-    llm = connect()
-    replies = llm.sample(ASK, n=2)
-    assert texts(replies) == ["reply 0 – in chunks", "reply 1 – in chunks"]
-    assert replies[0].written_by == "tiny-stream"
-    assert len(server.seen) == 1 + insist
-    (spent,) = llm.spent()[0]
-    assert spent.tokens == 15 if usage else spent.estimated_tokens == spent.tokens > 0
-
-
-@pytest.mark.parametrize(
-    "usage",
-    [
-        None,
-        {},
-        "many",
-        {"prompt_tokens": None, "completion_tokens": None},
-        {"prompt_tokens": "12", "completion_tokens": 5},
-        {"prompt_tokens": -3, "completion_tokens": 5},
-        {"prompt_tokens": 12, "completion_tokens": 0},
-        {"prompt_tokens": 12.5, "completion_tokens": 1},
-        {"prompt_tokens": True, "completion_tokens": True},
-    ],
-)
-def test_missing_or_wrong_usage_is_estimated_and_labelled(server, connect, usage):
-    server.default = answer("x" * 300, usage=usage)
-    llm = connect()
-    llm.sample(ASK)
-    (spent,) = llm.spent()[0]
-    assert spent.completion_tokens == 100  # three bytes a token
-    assert spent.prompt_tokens == 6 + 8 + 2 + 8  # "You write rewards.", "Hop.", and the template
-    assert spent.estimated_tokens == spent.tokens == 124
-    assert spent.unsettled_tokens == 0
-
-
-def test_odd_but_valid_answers(server, connect):
-    def parts(handler, body):
-        content = [{"type": "text", "text": "two "}, {"type": "text", "text": "parts"}]
-        choices = [{"message": {"content": content}}, {"message": {"content": None, "refusal": "no"}}]
-        handler.send(200, json.dumps({"choices": choices}).encode())
-
-    server.script.append(parts)
-    server.script.append(answer("lone \ud800 surrogate"))
-    llm = connect()
-    assert [(r.text, r.finish_reason, r.written_by) for r in llm.sample(ASK, n=2)] == [
-        ("two parts", "", "tiny"),
-        ("", "", "tiny"),
-    ]
-    assert llm.sample(ASK[1:])[0].text == "lone ? surrogate"
 
 
 # What is retried
@@ -416,103 +317,6 @@ def test_where_the_key_comes_from(server, connect, store, monkeypatch):
         assert "secret@" not in str(refused.value)
     with pytest.raises(ValueError, match="must look like"):
         connect(base_url="localhost:8000")
-
-
-# Processes
-
-CHILD = """
-import sys
-from reward_designers.llm import OpenAILLM, ReplyStore, Sampling
-llm = OpenAILLM("tiny", store=ReplyStore(sys.argv[1]), base_url=sys.argv[2], sampling=Sampling(50), timeout=20)
-print("ready", flush=True)
-sys.stdin.readline()
-replies = llm.sample([{"role": "user", "content": "Hop."}], n=int(sys.argv[3]))
-print("|".join(reply.text for reply in replies), flush=True)
-sys.stdin.readline()
-"""
-
-
-def child(store: ReplyStore, url: str, n: int = 1) -> subprocess.Popen[str]:
-    """A process that says `ready`, and samples when it gets a line."""
-    command = [sys.executable, "-c", CHILD, str(store.path), url, str(n)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
-
-
-def go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
-def test_killed_between_reply_and_use(server, connect, store):
-    """The process dies by -9 the moment the reply is in; the next one pays nothing."""
-    process = child(store, server.url)
-    go(process)
-    wanted = connect(sampling=Sampling(50))
-    deadline = time.monotonic() + 20
-    while not store.requests() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    kill(process)
-    assert [reply.text for reply in wanted.sample([{"role": "user", "content": "Hop."}])] == ["reply 0"]
-    assert len(server.seen) == 1
-    assert [usage.tokens for usage in store.spent()] == [15]
-
-
-def test_killed_while_asking(server, connect, store):
-    """Nobody knows whether that call was charged: it keeps its worst case, and its claim blocks nobody."""
-    server.script.append(hang)
-    process = child(store, server.url)
-    go(process)
-    deadline = time.monotonic() + 20
-    while not server.seen and time.monotonic() < deadline:
-        time.sleep(0.002)
-    kill(process)
-    llm = connect(sampling=Sampling(50), timeout=20)
-    start = time.monotonic()
-    prompt = Prompt([{"role": "user", "content": "Hop."}])
-    assert texts(llm.sample(prompt.messages)) == ["reply 0"]
-    assert time.monotonic() - start < 5
-    (spent,) = store.spent()
-    assert spent.unsettled_tokens == 50 + prompt.most_tokens
-    assert spent.tokens == spent.unsettled_tokens + 15
-
-
-def test_two_processes_on_one_store_pay_once(server, store):
-    server.default = answer(delay=0.3)
-    processes = [child(store, server.url, n=3) for _ in range(2)]
-    for process in processes:
-        go(process)
-    said = [process.communicate("\n")[0].strip() for process in processes]
-    assert said == ["reply 0|reply 1|reply 2"] * 2
-    assert [body["n"] for body in server.bodies] == [3]
-
-
-def test_ctrl_c_leaves_a_usable_client(server, connect, store):
-    server.script.append(hang)
-    code = CHILD.replace('print("ready", flush=True)', 'print("ready", flush=True); import signal; '
-                         'signal.signal(signal.SIGINT, signal.default_int_handler)')  # fmt: skip
-    command = [sys.executable, "-c", code, str(store.path), server.url, "1"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    go(process)
-    deadline = time.monotonic() + 20
-    while not server.seen and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
-    assert err.rstrip().endswith("KeyboardInterrupt")
-    assert process.returncode == -signal.SIGINT
 
 
 def test_openai_is_optional(store, monkeypatch):

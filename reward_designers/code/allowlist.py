@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import symtable
 import warnings
 from typing import Any, NoReturn
@@ -130,6 +131,8 @@ class _Walk(ast.NodeVisitor):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         if node.decorator_list:
             refuse(node, "decorators are not allowed")
+        if getattr(node, "type_params", None):  # Python 3.12; expressions that nobody has looked at may hide in them
+            refuse(node, "type parameters are not allowed: leave out [...] after the function's name")
         self._name(node, node.name)
         # Annotations are never evaluated, and not part of the program.
         for part in (*_defaults(node.args), *node.body):
@@ -212,7 +215,7 @@ def _check_names(tree: ast.Module) -> None:
 
 def undefined(tree: ast.Module) -> set[str]:
     """Names that a program reads, but neither defines nor finds among the builtins."""
-    top = symtable.symtable(normalized(tree), "<reward>", "exec")
+    top = _scopes(tree)
     read: set[str] = set()
     scopes = [top]
     while scopes:
@@ -224,13 +227,34 @@ def undefined(tree: ast.Module) -> set[str]:
 
 def _defined(tree: ast.Module) -> set[str]:
     """Names of the constants, functions and modules at the top level."""
-    symbols = symtable.symtable(normalized(tree), "<reward>", "exec").get_symbols()
+    symbols = _scopes(tree).get_symbols()
     return {s.get_name() for s in symbols if s.is_assigned() or s.is_imported() or s.is_namespace()}
 
 
+def _scopes(tree: ast.Module) -> symtable.SymbolTable:
+    """What is a name of what. Comprehensions become generators, as from Python 3.12 on they have no scope of their own."""
+    text = ast.unparse(ast.fix_missing_locations(_Generators().visit(_Bare().visit(copy.deepcopy(tree)))))
+    return symtable.symtable(text, "<reward>", "exec")
+
+
+class _Generators(ast.NodeTransformer):
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
+
+
 def normalized(tree: ast.Module) -> str:
-    """The program's text without comments, docstrings and annotations, in one layout."""
-    return ast.unparse(ast.fix_missing_locations(_Bare().visit(ast.parse(ast.unparse(tree)))))
+    """The program's text without comments, docstrings and annotations, in one layout.
+
+    It is the same on every version of Python, as it names programs in journals, reports and recordings.
+    """
+    return ast.unparse(ast.fix_missing_locations(_Bare().visit(copy.deepcopy(tree))))
 
 
 class _Bare(ast.NodeTransformer):
@@ -250,7 +274,7 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        return ast.Pass() if node.value is None else ast.Assign([node.target], node.value)
+        return ast.Pass() if node.value is None else ast.Assign([node.target], self.visit(node.value))
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
         return ast.Pass() if node.module in DROPPED else node
@@ -258,6 +282,25 @@ class _Bare(ast.NodeTransformer):
     def visit_Import(self, node: ast.Import) -> ast.AST:
         node.names = [alias for alias in node.names if alias.name not in DROPPED]
         return node if node.names else ast.Pass()
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        """``f"{x!r:>{width}}"`` to ``"{!r:>{}}".format(x, width)``, as `ast.unparse` quotes f-strings by version."""
+        values: list[ast.expr] = []
+        template = self._template(node, values)
+        return ast.Call(ast.Attribute(ast.Constant(template), "format", ast.Load()), values, [])
+
+    def _template(self, node: ast.JoinedStr, values: list[ast.expr]) -> str:
+        """What `str.format` takes for an f-string; its expressions are appended to ``values``, in order of use."""
+        text = ""
+        for part in node.values:
+            if isinstance(part, ast.FormattedValue):
+                values.append(self.visit(part.value))
+                conversion = f"!{chr(part.conversion)}" if part.conversion >= 0 else ""
+                spec = f":{self._template(part.format_spec, values)}" if part.format_spec else ""
+                text += f"{{{conversion}{spec}}}"
+            else:
+                text += part.value.replace("{", "{{").replace("}", "}}")
+        return text
 
 
 def _is_text(statement: ast.stmt) -> bool:

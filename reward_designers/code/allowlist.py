@@ -232,7 +232,7 @@ def _defined(tree: ast.Module) -> set[str]:
 
 
 def _scopes(tree: ast.Module) -> symtable.SymbolTable:
-    """What is a name of what. Comprehensions become generators, as from Python 3.12 on they have no scope of their own."""
+    """Which name belongs where. Comprehensions become generators: from Python 3.12 on, only those have a scope."""
     text = ast.unparse(ast.fix_missing_locations(_Generators().visit(_Bare().visit(copy.deepcopy(tree)))))
     return symtable.symtable(text, "<reward>", "exec")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reward_designers.code import Program, ProgramRejected, load_program, parse_program, parse_reply
+from reward_designers.code.allowlist import check
 
 FIELDS = ("torso_height", "forward_velocity")
 GOOD = '''"""Hop."""
@@ -65,6 +67,71 @@ def test_the_hash_is_of_what_is_computed() -> None:
     assert parse(potential).hash != parse(potential, "potential").hash
     assert "Dict" not in program.normalized
     assert "faster" not in program.normalized
+
+
+@pytest.mark.parametrize(
+    ("expression", "written"),
+    [
+        ("f'plain'", "'plain'.format()"),
+        ("f'{{x}} {obs!r:>{len(obs)}}'", "'{{x}} {!r:>{}}'.format(obs, len(obs))"),
+        ("f'{obs=}'", "'obs={!r}'.format(obs)"),
+        ("""f"{'left' if obs else 'right'}_knee's" """, """"{}_knee's".format('left' if obs else 'right')"""),
+        (
+            """f'{f"{obs}"}' f"{[f'{o}' for o in obs]}" """,
+            "'{}{}'.format('{}'.format(obs), ['{}'.format(o) for o in obs])",
+        ),
+    ],
+)
+def test_f_strings_are_written_alike_by_every_python(expression: str, written: str) -> None:
+    """`ast.unparse` chooses their quotes by version, but the normalized text is what a program is named by."""
+    program = parse(f"def reward(obs, width: str = {expression.replace('obs', '[1]')}): return {expression}")
+    assert program.normalized.splitlines()[-1].strip() == f"return {written}"
+    assert eval(written, {"obs": [1, 2]}) == eval(expression.strip(), {"obs": [1, 2]})
+
+
+def test_the_names_of_programs_stay() -> None:
+    """Journals and reports of other machines name programs so; a version of Python that changes them is caught here."""
+    assert parse(GOOD).hash == "42480bf24c316430"
+
+
+def test_names_of_comprehensions_end_with_them() -> None:
+    """From Python 3.12 on the compiler counts them among those of the function or module around."""
+    used = (
+        "def reward(obs):\n    pairs = {k: v for k, v in enumerate([1])}\n    return (lambda: [obs for _ in pairs])()"
+    )
+    assert parse(used).arguments == ("obs",)
+    for made in ("[i for i in (1, 2)]", "{i for i in (1, 2)}", "{i: i for i in (1, 2)}"):
+        with pytest.raises(ProgramRejected, match="line 2: unknown or not allowed name 'i'"):
+            parse(f"ALL = {made}\ndef reward(obs): return i * ALL")
+
+
+LOOKED_AT = {  # fields of the nodes that the walk does not visit as a whole: a new one would not be looked at
+    ast.FunctionDef: {"name", "args", "body", "decorator_list", "returns", "type_comment", "type_params"},
+    ast.arguments: {"posonlyargs", "args", "vararg", "kwonlyargs", "kw_defaults", "kwarg", "defaults"},
+    ast.AnnAssign: {"target", "annotation", "value", "simple"},
+    ast.ImportFrom: {"module", "names", "level"},
+    ast.alias: {"name", "asname"},
+    ast.Attribute: {"value", "attr", "ctx"},
+    ast.Name: {"id", "ctx"},
+    ast.ExceptHandler: {"type", "name", "body"},
+    ast.JoinedStr: {"values"},
+    ast.FormattedValue: {"value", "conversion", "format_spec"},
+}
+
+
+@pytest.mark.parametrize("node", LOOKED_AT, ids=lambda node: node.__name__)
+def test_this_python_has_no_syntax_that_nobody_looks_at(node: type[ast.AST]) -> None:
+    assert set(node._fields) <= LOOKED_AT[node]
+
+
+def test_syntax_of_later_pythons_is_refused() -> None:
+    tree = ast.parse("def reward(obs): return obs")
+    tree.body[0].type_params = [ast.Name("T")]  # type: ignore[attr-defined]
+    with pytest.raises(ProgramRejected, match="line 1: type parameters are not allowed"):
+        check(tree)
+    for source in ("def reward[T: (yield)](obs): return obs", "type X = int\ndef reward(obs): return obs"):
+        with pytest.raises(ProgramRejected, match="line 1: "):  # Python 3.11 calls it a syntax error
+            parse(source)
 
 
 @pytest.mark.parametrize(

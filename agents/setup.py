@@ -28,7 +28,10 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OLDEST = (3, 11)
+OLDEST, NEWEST = (3, 11), (3, 13)  # the tests pass on these and all between; as pyproject.toml's classifiers say
+_NLE, _WORDLLAMA = "nle", "wordllama"
+COMPILED = {"nethack": [_NLE], "embedding": [_WORDLLAMA], "dev": [_NLE, _WORDLLAMA], "all": [_NLE, _WORDLLAMA]}
+"""What an extra needs that has no wheel for any later version (as of November 2026)."""
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 GL_PACKAGES = (("libegl1", "libegl-mesa0", "libgl1-mesa-dri", "libopengl0"), ("libosmesa6",))  # EGL, else OSMesa
 EXTRAS = ("vlm", "llm", "ray", "wandb", "hdf5", "embedding", "nethack", "alfworld", "dev", "all")
@@ -71,6 +74,9 @@ def main(argv: list[str] | None = None) -> int:
     unknown = sorted(set(args.extras) - set(EXTRAS))
     if unknown:
         parser.error(f"unknown extra {', '.join(unknown)}; there are {', '.join(EXTRAS)}")
+    untried = too_new(args.extras)
+    if untried:
+        print(f"setup: {untried}", file=sys.stderr)
     try:
         if (ROOT / "pyproject.toml").is_file():
             python = install(ROOT / ".venv", args.extras, args.torch)
@@ -89,9 +95,22 @@ def main(argv: list[str] | None = None) -> int:
     except subprocess.CalledProcessError as error:
         print(f"setup: this command failed (exit status {error.returncode}); its message is above:", file=sys.stderr)
         print(f"    {' '.join(map(str, error.cmd))}", file=sys.stderr)
+        if untried:
+            print(f"setup: {untried}", file=sys.stderr)
         return 1
     print(f"setup: ready, use {python}")
     return 0
+
+
+def too_new(extras: list[str]) -> str:
+    """What to expect of a Python later than those that the project was tried with; nothing for those."""
+    if sys.version_info[:2] <= NEWEST:
+        return ""
+    version, newest = f"Python {sys.version_info[0]}.{sys.version_info[1]}", ".".join(map(str, NEWEST))
+    missing = " and ".join(sorted({package for extra in extras for package in COMPILED.get(extra, [])}))
+    compiled = f", and for lack of wheels {missing} would be compiled" if missing else ""
+    command = " ".join([f"python{newest} -m agents.setup", *extras])
+    return f"{version} was never tried with this project, {newest} is the newest that was{compiled}: better `{command}`"
 
 
 def install(venv: Path, extras: list[str], torch: str | None) -> Path:
@@ -107,7 +126,7 @@ def install(venv: Path, extras: list[str], torch: str | None) -> Path:
         if done == wanted:
             return python
         stamp.unlink()
-    create_venv(venv)
+    create_venv(venv, keep=done is not None)
     constrained = ["--constraint", str(ROOT / "constraints.txt")]
     if done and done["torch"] != wanted["torch"]:  # both builds satisfy torch==X, so pip would keep the old one
         pip(python, "uninstall", "--yes", "torch", "torchvision")
@@ -119,10 +138,15 @@ def install(venv: Path, extras: list[str], torch: str | None) -> Path:
     return python
 
 
-def create_venv(venv: Path) -> None:
-    """Create `venv` with pip in it, where Debian's python3-venv is missing with the help of the outer pip."""
+def create_venv(venv: Path, keep: bool = False) -> None:
+    """Create `venv` with pip in it, where Debian's python3-venv is missing with the help of the outer pip.
+
+    One that works is left alone; unless it is to be kept, it must also be of this version of Python.
+    """
     python = venv / "bin" / "python"
-    if works(python, "import pip"):
+    if works(
+        python, "import pip" if keep else f"import pip, sys; assert sys.version_info[:2] == {sys.version_info[:2]}"
+    ):
         return
     print(f"setup: creating {venv}", flush=True)
     if works(Path(sys.executable), "import ensurepip"):

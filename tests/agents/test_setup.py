@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(" ".join(command[1:]))
         if command[1:3] == ("-m", "venv"):
             python = Path(command[-1]) / "bin" / "python"
-            python.parent.mkdir(parents=True)
+            python.parent.mkdir(parents=True, exist_ok=True)
+            python.unlink(missing_ok=True)
             python.symlink_to(sys.executable)
 
     monkeypatch.setattr(setup, "run", run)
@@ -56,6 +58,49 @@ def test_old_python_is_told_what_to_run(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setattr(setup.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "python3.12" else None)
     assert setup.main([]) == 1
     assert "3.11 or later is needed: run `python3.12 -m agents.setup`" in capsys.readouterr().err
+
+
+def test_new_python_is_told_what_was_tried(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """And again under pip's complaint, which may be long; on the newest that was tried nothing is said."""
+
+    def fails(*_: object) -> Path:
+        raise subprocess.CalledProcessError(1, ["pip"])
+
+    monkeypatch.setattr(setup, "install", fails)
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    told = "setup: Python 3.14 was never tried with this project, 3.13 is the newest that was"
+    for extras, compiled in (
+        (["nethack", "embedding"], ", and for lack of wheels nle and wordllama would be compiled"),
+        (["ray"], ""),
+        ([], ""),
+    ):
+        assert setup.main(extras) == 1
+        said = capsys.readouterr().err.splitlines()
+        assert said[0] == said[-1] == f"{told}{compiled}: better `{' '.join(['python3.13 -m agents.setup', *extras])}`"
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    assert setup.main(["nethack"]) == 1
+    assert "3.13" not in capsys.readouterr().err
+
+
+def test_the_versions_that_were_tried_are_those_of_the_package() -> None:
+    classifiers = tomllib.loads((setup.ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    named = [tuple(map(int, c.rpartition(" ")[2].split("."))) for c in classifiers if ":: 3." in c]
+    assert named == [(3, minor) for minor in range(setup.OLDEST[1], setup.NEWEST[1] + 1)]
+
+
+def test_what_another_python_left_unfinished_is_made_anew(
+    checkout: Path, commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever was told to take another version must not get the first one's environment again."""
+    venv = checkout / ".venv"
+    setup.create_venv(venv)
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    setup.create_venv(venv, keep=True)
+    assert commands == [f"-m venv --clear {venv}"]
+    setup.create_venv(venv)
+    assert commands == 2 * [f"-m venv --clear {venv}"]
 
 
 def test_old_python_can_read_the_script_at_all() -> None:

@@ -289,8 +289,9 @@ class _Bare(ast.NodeTransformer):
         template = self._template(node, values)
         return ast.Call(ast.Attribute(ast.Constant(template), "format", ast.Load()), values, [])
 
-    def _template(self, node: ast.JoinedStr, values: list[ast.expr]) -> str:
+    def _template(self, node: ast.expr, values: list[ast.expr]) -> str:
         """What `str.format` takes for an f-string; its expressions are appended to ``values``, in order of use."""
+        assert isinstance(node, ast.JoinedStr)
         text = ""
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
@@ -299,7 +300,8 @@ class _Bare(ast.NodeTransformer):
                 spec = f":{self._template(part.format_spec, values)}" if part.format_spec else ""
                 text += f"{{{conversion}{spec}}}"
             else:
-                text += part.value.replace("{", "{{").replace("}", "}}")
+                assert isinstance(part, ast.Constant)
+                text += str(part.value).replace("{", "{{").replace("}", "}}")
         return text
 
 

@@ -21,7 +21,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)
+SIGNALS = (signal.SIGINT, signal.SIGPIPE)
 
 
 @pytest.fixture(scope="session", autouse=True)

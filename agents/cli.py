@@ -19,24 +19,22 @@ from agents.errors import UsageError, fail
 from agents.help import help_text
 
 
-def refuse_changes(given: Set[str], allowed: Set[str], what: str, where: object) -> None:
+def refuse_changes(given: Set[str], anew: Sequence[str], what: str, where: object) -> None:
     """See to it that what goes on where it was left, goes on as it began.
 
     Args:
         given: Keys on the command line.
-        allowed: Those that may be given, ``resume`` among them; a group's name allows its options.
+        anew: Those that may be given beside ``resume``; a group's name allows its options.
         what: Such as ``a run is``.
         where: The file that says how it began.
 
     Raises:
         UsageError: Others were given.
     """
-    if extra := sorted(key for key in given if key.partition(".")[0] not in allowed):
-        *names, last = sorted(allowed - {"resume"})
-        only = f"{', '.join(names)} and {last}" if names else last
+    if extra := sorted(key for key in given if key.partition(".")[0] not in ("resume", *anew)):
         raise UsageError(
             f"{', '.join(extra)} cannot change when {what} resumed: it goes on as {where} says. "
-            f"Only {only} may be given."
+            f"Only {', '.join(anew)} may be given."
         )
 
 

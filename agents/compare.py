@@ -19,7 +19,7 @@ from agents import cli
 from agents.build import check_env, find_task
 from agents.comparison.coverages import CoverageSpec, parse_coverages, policy_of
 from agents.comparison.folder import ComparisonDir
-from agents.comparison.options import COMPARE, METHODS, CompareConfig
+from agents.comparison.options import COMPARE, GIVEN_ANEW, METHODS, CompareConfig
 from agents.comparison.specs import RewardSpec, make, parse_rewards, trained_on, world_config
 from agents.config.commands import TrainConfig
 from agents.errors import UsageError, explained, fail, reason
@@ -29,8 +29,6 @@ from reward_designers.errors import unknown_name
 
 if TYPE_CHECKING:
     from envs.task import Task
-
-ALLOWED_ON_RESUME = frozenset({"resume", "device"})
 
 
 def main() -> None:
@@ -58,7 +56,7 @@ def compare(config: CompareConfig, given: frozenset[str] = frozenset()) -> dict[
             until then is saved.
     """
     if config.resume is not None:
-        cli.refuse_changes(given, ALLOWED_ON_RESUME, "a comparison is", f"{config.resume}/comparison.json")
+        cli.refuse_changes(given, GIVEN_ANEW, "a comparison is", f"{config.resume}/comparison.json")
         folder = ComparisonDir.open(config.resume)
     else:
         config, specs = check(config, given)

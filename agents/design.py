@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from agents import cli
 from agents.build import check_env
 from agents.designing.folder import DesignDir
-from agents.designing.options import DESIGN, DesignConfig
+from agents.designing.options import DESIGN, GIVEN_ANEW, DesignConfig
 from agents.errors import UsageError, explained, fail, reason
 from agents.files import locked, write_text
 from agents.terminal import terminable
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from agents.designing.setting import Setting
     from reward_designers.code.search import Designer
     from reward_designers.llm import LLM
-
-ALLOWED_ON_RESUME = frozenset({"resume", "workers", "ray", "feedback", "llm", "video"})
 
 
 def main() -> None:
@@ -53,7 +51,7 @@ def design(config: DesignConfig, given: frozenset[str] = frozenset()) -> dict[st
         SystemExit: With code 1 if no program could be trained, 130 if interrupted. What was done until then is kept.
     """
     if config.resume is not None:
-        cli.refuse_changes(given, ALLOWED_ON_RESUME, "a search is", f"{config.resume}/design.yaml")
+        cli.refuse_changes(given, GIVEN_ANEW, "a search is", f"{config.resume}/design.yaml")
         folder = DesignDir.open(config.resume)
     else:
         check(config)

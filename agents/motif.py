@@ -27,10 +27,8 @@ from agents.config.rewards import EnvReward
 from agents.config.saved import read_config, write_config
 from agents.errors import UsageError, explained, fail
 from agents.files import dated, locked, make_writable, require, write_text
-from agents.offline.options import MOTIF, MotifConfig
+from agents.offline.options import GIVEN_ANEW, MOTIF, MotifConfig
 from agents.runs import RunDir
-
-ALLOWED_ON_RESUME = frozenset({"resume", "llm", "comparisons", "quantile"})
 
 
 def main() -> None:
@@ -53,7 +51,7 @@ def motif(config: MotifConfig, given: frozenset[str] = frozenset()) -> dict[str,
         SystemExit: With code 130 if interrupted, 1 if the judge was given up; what was answered is kept.
     """
     if config.resume is not None:
-        cli.refuse_changes(given, ALLOWED_ON_RESUME, "it is", f"{config.resume}/motif.yaml")
+        cli.refuse_changes(given, GIVEN_ANEW, "it is", f"{config.resume}/motif.yaml")
         folder = Path(config.resume)
         require(folder, "motif.yaml", "a reward to go on with", "rewards")
         saved = read_config(folder / "motif.yaml", MOTIF)

@@ -78,9 +78,7 @@ class RunDir:
             return
         summary = self.read_summary()
         state = f"a run ({summary['state']} at {summary['timesteps']:,} steps)" if summary else "an unfinished run"
-        raise UsageError(
-            f"{self.path} holds {state} already: continue it with resume={self.path}, or choose another run_dir"
-        )
+        raise UsageError(f"{self.path} holds {state} already: go on with resume={self.path}, or choose another run_dir")
 
     def discard_unused(self) -> None:
         """Remove a directory in which no run has begun, unless there is something else in it."""

@@ -15,12 +15,10 @@ from pathlib import Path
 
 from agents import cli
 from agents.build import check_env, resolve
-from agents.config.commands import TRAIN, TrainConfig
+from agents.config.commands import GIVEN_ANEW, TRAIN, TrainConfig
 from agents.errors import UsageError, explained
 from agents.runs import RunDir
 from agents.session import Session
-
-ALLOWED_ON_RESUME = frozenset({"resume", "total_timesteps", "device", "llm", "wandb", "tensorboard", "video"})
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def train(config: TrainConfig, given: frozenset[str] = frozenset()) -> RunDir:
             until then is saved.
     """
     if config.resume is not None:
-        cli.refuse_changes(given, ALLOWED_ON_RESUME, "a run is", f"{config.resume}/config.yaml")
+        cli.refuse_changes(given, GIVEN_ANEW, "a run is", f"{config.resume}/config.yaml")
         path = Path(config.resume)
         checkpoint = path if path.parent.name == "checkpoints" else None
         run = RunDir.open(path.parent.parent if checkpoint else path)

@@ -68,8 +68,7 @@ class ComparisonDir:
         folder = cls(Path(path) if path else dated("comparisons", name))
         if folder.about.exists():
             raise UsageError(
-                f"{folder.path} holds a comparison already: continue it with resume={folder.path}, or choose another "
-                "output"
+                f"{folder.path} holds a comparison already: go on with resume={folder.path}, or choose another output"
             )
         make_writable(folder.path, folder.rewards, folder.coverages, folder.stages)
         return folder

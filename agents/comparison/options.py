@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agents.config.options import MAX_SEED, Command, option
+from agents.config.options import MAX_SEED, Command, option, resume_option
 from agents.config.worlds import ENV_CHOICES, EnvConfig, Render, Texture
 
 METHODS = ("epic", "dard", "starc", "erc")
+
+GIVEN_ANEW = ("device",)
+"""What may be given when a comparison is resumed."""
 
 
 @dataclass
@@ -56,9 +59,7 @@ class CompareConfig:
     output: str | None = option(
         None, "where everything is written; default: a dated folder under comparisons/", text=True
     )
-    resume: str | None = option(
-        None, "continue the comparison in this directory; only device may be given too", text=True
-    )
+    resume: str | None = resume_option("comparison", GIVEN_ANEW)
 
 
 COMPARE = Command(

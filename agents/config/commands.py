@@ -10,7 +10,7 @@ from omegaconf import MISSING
 
 from agents.config.algorithms import PPO, SAC, TD3, TQC, MaskablePPO, RecurrentPPO
 from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
-from agents.config.options import MAX_SEED, Command, by_name, option
+from agents.config.options import MAX_SEED, Command, by_name, option, resume_option
 from agents.config.rewards import (
     CalmReward,
     CodeReward,
@@ -27,6 +27,9 @@ from agents.config.rewards import (
     ZeroReward,
 )
 from agents.config.worlds import ENV_CHOICES, EnvConfig, Render, Texture
+
+GIVEN_ANEW = ("total_timesteps", "device", "llm", "video", "tensorboard", "wandb")
+"""What may be given when a run is resumed."""
 
 
 @dataclass
@@ -49,9 +52,7 @@ class TrainConfig:
     render: Render = option(Render.fast, "how a reward's frames are drawn: fast, or fidelity (Gymnasium's own picture)")
     texture: Texture = option(Texture.native, "colors of MuJoCo's bodies in them: native, or parts (each part its own)")
     run_dir: str | None = option(None, "where everything is written; default: a dated folder under runs/", text=True)
-    resume: str | None = option(
-        None, "continue the run in this directory; only total_timesteps, device, llm may be given too", text=True
-    )
+    resume: str | None = resume_option("run", GIVEN_ANEW)
     eval_every: int | None = option(
         None,
         "steps between evaluations; 0: none; default: a twentieth of the run, rarer if episodes are long",

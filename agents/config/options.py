@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
@@ -25,6 +26,11 @@ def option(
     if isinstance(default, dict | list):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def resume_option(what: str, anew: Sequence[str]) -> Any:
+    """The option ``resume``: the folder of ``what`` to go on with, and which options may be given ``anew``."""
+    return option(None, f"go on with the {what} in this folder; only {', '.join(anew)} may be given too", text=True)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from omegaconf import MISSING
 from agents.config.algorithms import Settings
 from agents.config.commands import TRAIN
 from agents.config.language_models import OpenAIModel, ReplayModel
-from agents.config.options import MAX_SEED, Command, option
+from agents.config.options import MAX_SEED, Command, option, resume_option
 from agents.config.rewards import Sandbox
 from agents.config.worlds import ENV_CHOICES, EnvConfig
 
@@ -87,6 +87,10 @@ class Ray:
     )
 
 
+GIVEN_ANEW = ("workers", "ray", "feedback", "llm", "video")
+"""What may be given when a search is resumed."""
+
+
 @dataclass
 class DesignConfig:
     """A search for a reward program."""
@@ -137,11 +141,7 @@ class DesignConfig:
     seed: int = option(0, "seeds trainings, transitions and draws; sent to the language model", least=0, most=MAX_SEED)
     video: bool = option(True, "an episode of the best program's policy, for the report")
     output: str | None = option(None, "where everything is written; default: a dated folder under designs/", text=True)
-    resume: str | None = option(
-        None,
-        "go on with this directory's search; only workers, ray, feedback, llm, video may be given too",
-        text=True,
-    )
+    resume: str | None = resume_option("search", GIVEN_ANEW)
 
 
 DESIGNERS = {config.name: config for config in (Eureka(), Text2Reward(), Tree(), Critic(), Random())}

@@ -9,9 +9,12 @@ from typing import Any
 from omegaconf import MISSING
 
 from agents.config.language_models import NoModel, OpenAIModel, ReplayModel
-from agents.config.options import MAX_SEED, Command, option
+from agents.config.options import MAX_SEED, Command, option, resume_option
 from agents.config.rewards import Judge, Order
 from agents.config.worlds import ENV_CHOICES, EnvConfig
+
+GIVEN_ANEW = ("llm", "comparisons", "quantile")
+"""What may be given when a reward is resumed."""
 
 
 @dataclass
@@ -39,9 +42,7 @@ class MotifConfig:
     )
     seed: int = option(0, "seeds games, actions, pairs and the network", least=0, most=MAX_SEED)
     output: str | None = option(None, "where everything is written; default: a dated folder under motif/", text=True)
-    resume: str | None = option(
-        None, "go on in this folder; only llm, comparisons and quantile may be given too", text=True
-    )
+    resume: str | None = resume_option("reward", GIVEN_ANEW)
 
 
 MOTIF = Command(

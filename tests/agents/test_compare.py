@@ -267,7 +267,7 @@ def no_space(*_: Any) -> None:
 
 def test_a_second_comparison_does_not_overwrite_the_first(mine: Path):
     compared(*WORLD, "rewards=[env,zero]", "output=out")
-    with pytest.raises(UsageError, match="out holds a comparison already: continue it with resume=out"):
+    with pytest.raises(UsageError, match="out holds a comparison already: go on with resume=out"):
         compared(*WORLD, "rewards=[env,zero]", "output=out")
 
 

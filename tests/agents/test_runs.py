@@ -64,7 +64,7 @@ def test_a_directory_with_a_run_is_refused(tmp_path):
     run.require_unused()
     config = resolve(compose(TRAIN, "train", ["env=Hopper"]))
     run.write_config(config)
-    with pytest.raises(UsageError, match=f"an unfinished run already: continue it with resume={tmp_path}"):
+    with pytest.raises(UsageError, match=f"an unfinished run already: go on with resume={tmp_path}"):
         run.require_unused()
     run.write_summary({"state": "finished", "timesteps": 12_000})
     with pytest.raises(UsageError, match=r"finished at 12,000 steps"):

@@ -72,6 +72,7 @@ class Task:
             one of them does.
         greedy: Policies are evaluated by their most likely actions; False for games in which one that never tries
             anything else gets stuck: they are evaluated by actions drawn, as in training.
+        fitness_best: The highest `fitness` that a step can have; None where there is no limit, or nobody knows it.
     """
 
     env: str
@@ -93,6 +94,7 @@ class Task:
     subgoals: tuple[str, ...] = ()
     adds_up: bool = False
     greedy: bool = True
+    fitness_best: float | None = None
 
     def episode_fitness(self, total: Any) -> Any:
         """An episode's fitness, from the sum over its steps (a number or an array)."""

@@ -29,7 +29,7 @@ from agents.errors import UsageError
 from agents.files import write_text
 from reward_designers.code import validate
 from reward_designers.code.program import Entry
-from reward_designers.code.search import Candidate, Designer, History, Proposal
+from reward_designers.code.search import Candidate, Designer, History, Proposal, thought
 from reward_designers.code.validate import Finding, Validation
 from reward_designers.errors import RewardError
 from reward_designers.llm import LLM, Prompt
@@ -160,7 +160,7 @@ class Search:
         """Refuse a prompt that shows the ground truth or the environment's own reward."""
         quoted = [note.text for note in history.notes] + [self.setting.world.task]
         for candidate in history.candidates.values():
-            quoted += [candidate.source, candidate.origin.idea, *candidate.warnings]
+            quoted += [candidate.source, candidate.origin.idea, thought(candidate), *candidate.warnings]
             quoted += [] if candidate.rejection is None else [candidate.rejection.reason]
             quoted += [] if candidate.record is None else candidate.record.names
         leaks = self.setting.secrets.find(prompt.messages, quoted=quoted)

@@ -130,6 +130,7 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
         simulator: Any = env.unwrapped
         space = env.action_space
         limit = task.max_episode_steps if task is not None else getattr(env.spec, "max_episode_steps", None)
+        terminates = _ends_early(task, simulator, coverage.transitions)
         description = describe(
             (config.env.id or config.env.name or "").split("/")[-1],
             wish,
@@ -140,12 +141,29 @@ def look(config: DesignConfig, first_steps: int, cache: Path) -> Setting:
             choices=int(space.n) if isinstance(space, gym.spaces.Discrete) else 0,
             step_seconds=getattr(simulator, "dt", None) or getattr(simulator, "tau", None),
             max_steps=int(limit or 1000),
-            terminates=_ends_early(task, simulator, coverage.transitions),
+            terminates=terminates,
+            score="" if task is None else how_scored(task, terminates),
         )
         secrets, unaudited = _secrets(task, simulator, tuple(about))
     finally:
         env.close()
     return Setting(task, description, tuple(about), coverage.transitions, secrets, unaudited, training, gamma, own)
+
+
+def how_scored(task: Task, terminates: bool) -> str:
+    """How the author of programs is to read a task score: unit, limits, what counts as done. Not what it measures."""
+    unit = "" if task.fitness_unit == "1" else f" {task.fitness_unit}"
+    told = f"The task score of an episode is the {'sum' if task.adds_up else 'mean'} over its "
+    told += "steps" if task.adds_up else f"{task.max_episode_steps} steps"
+    told += f", in{unit}" if unit else ""
+    if terminates and not task.adds_up:
+        told += "; steps that are lost by ending early count as 0"
+    told += "."
+    if task.fitness_best is not None:
+        told += f" The best possible in a step is {task.fitness_best:g}{unit}."
+    if isinstance(task.success, float) and task.success != task.fitness_best:
+        told += f" A step counts as done from {task.success:g}{unit} on."
+    return told
 
 
 def _ends_early(task: Task | None, simulator: Any, random: Transition) -> bool:

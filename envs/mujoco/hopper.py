@@ -49,6 +49,7 @@ STANDING = replace(
     goal_prompts=("a one-legged robot standing upright",),
     fitness=FunctionReward(standing),
     fitness_unit="1",
+    fitness_best=1.0,
     success=0.8,
     max_episode_steps=500,  # without acting it stands for about 180 steps
     env_kwargs={"terminate_when_unhealthy": False},

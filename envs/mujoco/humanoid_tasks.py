@@ -159,6 +159,7 @@ def _task(fitness: Callable[..., np.ndarray], text: str, prompt: str) -> Task:
         fields=FIELDS,
         fitness=FunctionReward(fitness),
         fitness_unit="1",
+        fitness_best=1.0,
         success=SUCCESS,
         max_episode_steps=100,
         env_kwargs={"terminate_when_unhealthy": False},

@@ -46,6 +46,7 @@ REACHING = Task(
     fields=FIELDS,
     fitness=FunctionReward(reaching),
     fitness_unit="m",
+    fitness_best=0.0,
     success=-0.02,  # both are balls of about 1 cm radius
     max_episode_steps=50,
     reward=rewards.Reacher,

@@ -150,4 +150,8 @@ def _advice(name: str, names: Sequence[str], entry: str) -> str:
         return f"argument {name!r} is not available: a potential is a function of one state, out of {', '.join(names)}"
     if _MEANT.get(name) in names:
         return f"argument {name!r} is not available: it is called {_MEANT[name]!r} here"
-    return unknown_name(f"argument of {entry}", name, names)
+    of_step = _MEANT.get(name.removeprefix("next_"), name.removeprefix("next_"))
+    if name.startswith("next_") and of_step in ("action", "terminated"):
+        return f"argument {name!r} is not available: {of_step!r} is of the step itself and has no next_"
+    what = unknown_name(f"argument of {entry}", name, names).partition(" Available:")[0]
+    return f"{what} {len(names)} names are available, those of the environment's description"

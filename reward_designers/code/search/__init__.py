@@ -15,6 +15,7 @@ from reward_designers.code.search.selection import Score, Selection, score, sele
 from reward_designers.code.search.text2reward import Example, Text2Reward
 from reward_designers.code.search.training import Curve, Episode, Run, TrainingRecord
 from reward_designers.code.search.tree import Tree
+from reward_designers.code.search.tried import thought, tried
 from reward_designers.code.search.weights import Weights
 from reward_designers.code.search.world import ArrayDescription, WorldDescription, describe
 
@@ -51,5 +52,7 @@ __all__ = [
     "reflect",
     "score",
     "select",
+    "thought",
     "tied",
+    "tried",
 ]

@@ -85,7 +85,7 @@ class Critic(Designer):
             others=last_failures(history),
             feedback=[],
             analysis=analysis,
-            **attempts(history, best.key),
+            **attempts(history, best.key, everything=True),
         )
         prompt = self.ask(history, "improve", messages, self.samples)
         return [Proposal("improve", about=(best.key,), prompt=prompt)]

@@ -24,6 +24,7 @@ from reward_designers.code.search.candidates import Candidate, History, Note, Or
 from reward_designers.code.search.prompts import Prompts, fenced, slug
 from reward_designers.code.search.reflection import failures, reflect
 from reward_designers.code.search.selection import select
+from reward_designers.code.search.tried import tried
 from reward_designers.code.text import sanitized
 from reward_designers.llm import Message, Prompt
 
@@ -183,7 +184,7 @@ def failed_rounds(history: History) -> int:
     return count
 
 
-def attempts(history: History, key: str = "") -> dict[str, Any]:
+def attempts(history: History, key: str = "", *, everything: bool = False) -> dict[str, Any]:
     """What a prompt says of earlier attempts at the same thing, for its template: their number, and what they scored.
 
     Replies are stored under their prompt, so that the same words would bring the same replies again.
@@ -191,11 +192,13 @@ def attempts(history: History, key: str = "") -> dict[str, Any]:
     Args:
         history: What happened.
         key: The program that is to be changed; empty for a first one.
+        everything: List all programs of the search, not only the attempts.
     """
     made = [c for c in history.candidates.values() if c.origin.parents[:1] == ((key,) if key else ())]
     repeats = [i for i, keys in enumerate(history.rounds) if keys and not history.new(i)]
     rounds = {*repeats, *(c.origin.round for c in made)}
-    return {"attempt": 1 + len(rounds), "tried": [f"{c.mean:.3g}" for c in made if c.mean is not None]}
+    listed = tried(history.candidates.values(), key) if everything else tried(made)
+    return {"attempt": 1 + len(rounds), "tried": listed}
 
 
 def last_failures(history: History) -> list[str]:

@@ -72,7 +72,7 @@ class Eureka(Designer):
         else:
             said = [note.text for note in history.said("feedback", best.key) if note.text]
             first = self.prompts.ask("first", examples=())
-            earlier = attempts(history, best.key)
+            earlier = attempts(history, best.key, everything=True)
             messages = self.after(best, operation, first, others=others, feedback=said, analysis="", **earlier)
         about = () if best is None else (best.key,)
         return Proposal(operation, about=about, prompt=self.ask(history, operation, messages, self.samples))

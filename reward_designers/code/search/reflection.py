@@ -13,6 +13,11 @@ from reward_designers.code.search.selection import score
 from reward_designers.code.search.training import Curve, Episode, TrainingRecord, merged
 from reward_designers.code.text import sanitized
 
+NOISE = (
+    "Components, reward and episode lengths are those of the policy while it explores, with noisy actions; task scores "
+    "are those of the policy as it is judged, as a rule without noise, in other episodes."
+)
+
 
 def reflect(candidate: Candidate) -> str:
     """What became of a candidate, as text for its author: statistics and diagnoses, or the reason for its rejection.
@@ -40,8 +45,8 @@ def statistics(record: TrainingRecord) -> str:
     Section 3.3 of Eureka (arXiv 2310.12931), with three significant digits instead of two decimals, so that small
     components are no zeros.
     """
-    curves = {_name(name): merged([run.components[name] for run in record.runs]) for name in record.names}
-    lines = [f"Checkpoints (steps): {', '.join(map(str, record.steps))}"]
+    curves = {component_name(name): merged([run.components[name] for run in record.runs]) for name in record.names}
+    lines = [NOISE, f"Checkpoints (steps): {', '.join(map(str, record.steps))}"]
     lines += ["Reward components, per step:", *(f"  {name}: {_curve(curve)}" for name, curve in curves.items())]
     lines += [f"Whole reward, per step: {_curve(merged([run.reward for run in record.runs]))}"]
     lines += [f"Task score: {_curve(merged([run.score for run in record.runs]))}"]
@@ -58,7 +63,7 @@ def diagnoses(record: TrainingRecord) -> str:
     if not found:
         return "Diagnoses: none of the known faults was found."
     lines = [
-        f"- {d.kind.replace('_', ' ').upper()}{f' ({_name(d.component)})' if d.component else ''}: "
+        f"- {d.kind.replace('_', ' ').upper()}{f' ({component_name(d.component)})' if d.component else ''}: "
         f"{d.text}. Advice: {d.advice}."
         for d in found
     ]
@@ -118,7 +123,7 @@ def _number(value: float | None) -> str:
     return f"{value:.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
-def _name(name: str) -> str:
+def component_name(name: str) -> str:
     """A component's name comes from a program: one short line."""
     return " ".join(sanitized(name, 60).split()) or "unnamed"
 

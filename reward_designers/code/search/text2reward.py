@@ -88,7 +88,7 @@ class Text2Reward(Designer):
             others=last_failures(history) if failed else [],
             feedback=[said[-1].text],
             analysis="",
-            **attempts(history, current),
+            **attempts(history, current, everything=True),
         )
         prompt = self.ask(history, "refine", messages, self.samples)
         return [Proposal("refine", about=(current,), prompt=prompt)]

@@ -82,6 +82,7 @@ class WorldDescription:
         step_seconds: Time that passes in one step; None where time means nothing.
         max_steps: Time limit of an episode.
         terminates: Whether an episode can end before the time limit.
+        score: How the task score is to be read: its unit, its best value. Never how it is computed.
     """
 
     name: str
@@ -93,6 +94,7 @@ class WorldDescription:
     step_seconds: float | None = None
     max_steps: int = 1000
     terminates: bool = True
+    score: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what would make a prompt that nobody can follow."""
@@ -118,7 +120,8 @@ class WorldDescription:
     def _lines(self) -> Iterator[str]:
         time = "" if self.step_seconds is None else f" of {self.step_seconds:.4g} s"
         end = "may end earlier (terminated)" if self.terminates else "never end earlier"
-        yield '"""n transitions, one a row: arrays as they were before the step. `next_NAME` is NAME after the step.'
+        yield '"""n transitions, one a row. NAME is an array before the step, next_NAME the same after it, but for two:'
+        yield "action and terminated are of the step itself and have no next_."
         if any(field.typical is not None for field in self.fields):
             yield "What was seen is what random actions led to; better policies go further."
         yield ""
@@ -126,7 +129,7 @@ class WorldDescription:
         yield '"""'
         yield self.obs.stub()
         yield self.action.stub()
-        yield "terminated: bool[n]  # the episode ended with this step, not by the time limit"
+        yield "terminated: bool[n]  # the step ended the episode, and not by the time limit (no next_terminated)"
         for field in self.fields:
             yield field.stub()
 
@@ -154,6 +157,7 @@ def describe(
     step_seconds: float | None = None,
     max_steps: int = 1000,
     terminates: bool = True,
+    score: str = "",
 ) -> WorldDescription:
     """Describe an environment by what a policy that acts at random has met in it.
 
@@ -169,6 +173,7 @@ def describe(
         step_seconds: Time of one step.
         max_steps: Time limit.
         terminates: Whether episodes can end earlier.
+        score: See `WorldDescription`.
 
     Raises:
         ValueError: A field is not in the sample.
@@ -192,6 +197,7 @@ def describe(
         step_seconds=step_seconds,
         max_steps=max_steps,
         terminates=terminates,
+        score=score,
     )
 
 

@@ -48,7 +48,7 @@ def tried(candidates: Iterable[Candidate], yours: str = "") -> str:
 def thought(candidate: Candidate) -> str:
     """The first sentence that its author said about a program, on one line; empty if nothing was said."""
     words = " ".join(re.sub(r"[*#`]|(?m:^\s*[-\d.]+\s)", "", sanitized(candidate.origin.idea, 600)).split())
-    first = re.split(r"(?<=[.!?:])\s", words, maxsplit=1)[0]
+    first = re.split(r"(?<=[.!?])\s", words, maxsplit=1)[0]
     return first if len(first) <= THOUGHT else first[:THOUGHT].rsplit(" ", 1)[0] + " ..."
 
 

@@ -53,8 +53,24 @@ def test_the_best_of_all_rounds_is_improved_not_that_of_the_last() -> None:
     replies = numbered(*(program(w) for w in (5.0, 1.0, 2.0)))
     script = Script(Eureka(PROMPTS, samples=1, iterations=3), replies, scores).run()
     assert program(5.0).strip() in text(script.log[2][0], "assistant")
-    assert "This is attempt 2 at this; the programs of earlier ones reached task scores of 1." in text(script.log[2][0])
+    assert "This is attempt 2 at this program: write something that was not tried" in text(script.log[2][0])
     assert "attempt" not in text(script.log[1][0])
+
+
+def test_all_programs_are_listed_with_their_scores_beside_the_best() -> None:
+    replies = numbered(*(program(w) for w in (1.0, 5.0, 3.0, 2.0)))
+    script = Script(Eureka(PROMPTS, samples=2, iterations=3), replies, scores)
+    assert script.step()
+    assert "All programs so far" not in text(script.log[0][0])
+    assert script.step()
+    assert (
+        "All programs so far, with their task scores:\n"
+        "Trained for 1000 steps with 3 seeds:\n"
+        '- 5 (mean of 5, 5.01, 4.99), yours: speed; "My idea."\n'
+        '- 1 (mean of 1, 1.01, 0.99), round 1: speed; "My idea."\n'
+    ) in text(script.log[1][0])
+    (last,) = script.designer.propose(script.history)
+    assert '- 3 (mean of 3, 3.01, 2.99), round 2: speed; "My idea."' in text(last)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf])
@@ -102,7 +118,7 @@ def test_a_model_that_only_repeats_itself_ends_the_search_and_nothing_is_trained
 def test_failures_beside_the_best_are_told_too() -> None:
     replies = numbered(program(1.0), "def reward(obs): return open('x')", program(2.0), program(3.0))
     script = Script(Eureka(PROMPTS, samples=2, iterations=2), replies, scores).run()
-    assert "Other programs written in the same round were not trained:\n- The program is not allowed" in text(
+    assert "Programs of the last round that have no score:\n- The program is not allowed" in text(
         script.log[1][0]
     )
 

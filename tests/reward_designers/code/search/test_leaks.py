@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import envs
+from agents.designing.setting import how_scored
 from envs.expose import state_readers
 from reward_designers.base import FunctionReward, RewardFn, Transition
 from reward_designers.code.search import (
@@ -45,7 +46,8 @@ def describe_task(task: envs.Task) -> WorldDescription:
     flags = np.zeros(1, bool)
     action = np.asarray(env.action_space.sample())[None]
     about = {name: (field.unit, field.description) for name, field in task.fields.items()}
-    return describe(task.env, task.text, Transition(state, action, state, flags, flags), about=about, gamma=0.99)
+    transition = Transition(state, action, state, flags, flags)
+    return describe(task.env, task.text, transition, about=about, gamma=0.99, score=how_scored(task, True))
 
 
 def secrets_of(task: envs.Task) -> Secrets:
@@ -108,15 +110,16 @@ def test_no_prompt_of_any_task_has_a_secret(name: str, task: str) -> None:
 
 
 def test_prompts_do_not_depend_on_the_ground_truth() -> None:
-    """Non-interference: with another fitness, success and reward, every prompt is the same to the byte."""
+    """Non-interference: with another fitness and reward, every prompt is the same to the byte.
+
+    What is told of the score, its unit and limits, is data of the task of its own.
+    """
 
     def other(next_speed: np.ndarray) -> np.ndarray:
         return next_speed
 
     task = envs.find_task("Hopper")
-    changed = replace(
-        task, fitness=FunctionReward(other), success=FunctionReward(other), reward=None, fitness_unit="kg"
-    )
+    changed = replace(task, fitness=FunctionReward(other), reward=None)
     assert conversations(describe_task(task)) == conversations(describe_task(changed))
 
 

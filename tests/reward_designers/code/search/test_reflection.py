@@ -7,7 +7,7 @@ import math
 import pytest
 
 from reward_designers.code.search import Candidate, Origin, Rejection, reflect
-from reward_designers.code.search.reflection import episodes, failures, statistics
+from reward_designers.code.search.reflection import NOISE, episodes, failures, statistics
 from tests.reward_designers.code.search.scripted import program, record
 
 UP = list(range(10))
@@ -22,6 +22,7 @@ def test_each_component_the_score_and_the_lengths_at_ten_checkpoints() -> None:
         record({"speed": UP, "effort": [-0.0012 * i for i in range(10)]}, score=[2 * i for i in range(10)])
     )
     assert text == (
+        f"{NOISE}\n"
         "Checkpoints (steps): 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000\n"
         "Reward components, per step:\n"
         "  speed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], max 9, mean 4.5, min 0\n"

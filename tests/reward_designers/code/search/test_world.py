@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+from dataclasses import replace
 
 import pytest
 
-from reward_designers.code.search import ArrayDescription, WorldDescription, describe
-from tests.reward_designers.code.search.scripted import ABOUT, WORLD, transitions
+from reward_designers.code.program import available
+from reward_designers.code.search import ArrayDescription, Prompts, WorldDescription, describe
+from tests.reward_designers.code.search.scripted import ABOUT, PROMPTS, WORLD, transitions
 
 
 def test_the_stub_is_python_that_names_every_array() -> None:
@@ -22,6 +24,22 @@ def test_the_stub_is_python_that_names_every_array() -> None:
     assert "1000 steps of 0.008 s" in doc
     assert "may end earlier" in doc
     assert "discount is 0.99" in doc
+
+
+def test_only_what_is_of_a_state_has_a_next() -> None:
+    names = available(WORLD.field_names)
+    stub, rules = WORLD.stub(), PROMPTS.render("system")
+    without = [name for name in names if not name.startswith("next_") and f"next_{name}" not in names]
+    assert without == ["action", "terminated"]
+    assert "action and terminated are of the step itself and have no next_" in stub
+    assert "(no next_terminated)" in stub
+    assert "`action` and `terminated` are of the step itself and have no `next_`" in rules
+
+
+def test_the_score_is_told_where_it_is_known() -> None:
+    assert "A step has at most 1." not in PROMPTS.render("world")
+    known = Prompts(replace(WORLD, score="A step has at most 1."))
+    assert "The task: Hop forward fast.\n\nA step has at most 1.\n" in known.render("world")
 
 
 def test_a_line_says_shape_type_unit_meaning_and_range() -> None:

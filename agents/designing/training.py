@@ -240,7 +240,8 @@ def curves(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
         it; ``length`` of episodes. None where nothing is known.
     """
     rows = [row for row in rows if "rollout/ep_len_mean" in row or "eval/length" in row]
-    names = sorted({name for row in rows for name in row if name.startswith("reward/")})
+    logged = {name.removeprefix("eval/") for row in rows for name in row}
+    names = sorted(name for name in logged if name.startswith("reward/"))
     score, scores = None, []
     for row in rows:
         score = row.get("eval/fitness", row.get("eval/env_reward", score))

@@ -223,3 +223,9 @@ def test_curves_are_means_per_step_and_hold_the_last_evaluation() -> None:
     assert found["components"] == {"effort": [0.25, -0.2, None], "up": [1.5, 2.0, None]}
     assert found["length"] == [4, 5, 4]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_components_are_known_before_the_first_episode_has_ended() -> None:
+    """A short training of long episodes ends none; its evaluations still say what the reward is made of."""
+    found = curves([{STEP: 0, "eval/fitness": 0.5, "eval/length": 4, "eval/reward": 6, "eval/reward/up": 6}, {STEP: 10}])
+    assert found["components"] == {"up": [1.5]}

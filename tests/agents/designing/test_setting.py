@@ -53,7 +53,7 @@ def test_sums_are_no_means() -> None:
 def test_no_state_is_better_than_the_best(env: str, name: str) -> None:
     task = envs.find_task(env, name)
     assert task.fitness_best is not None
-    batch = random_batch({key: () for key in ("obs", *task.fields)}, n=512)
+    batch = random_batch(dict.fromkeys(("obs", *task.fields), ()), n=512)
     next_state = {key: np.abs(values) for key, values in batch.next_state.items()}  # no distance is negative
     (values,) = evaluate(task.fitness, replace(batch, next_state=next_state)).values()
     assert values.max() <= task.fitness_best

@@ -227,5 +227,7 @@ def test_curves_are_means_per_step_and_hold_the_last_evaluation() -> None:
 
 def test_components_are_known_before_the_first_episode_has_ended() -> None:
     """A short training of long episodes ends none; its evaluations still say what the reward is made of."""
-    found = curves([{STEP: 0, "eval/fitness": 0.5, "eval/length": 4, "eval/reward": 6, "eval/reward/up": 6}, {STEP: 10}])
+    found = curves(
+        [{STEP: 0, "eval/fitness": 0.5, "eval/length": 4, "eval/reward": 6, "eval/reward/up": 6}, {STEP: 10}]
+    )
     assert found["components"] == {"up": [1.5]}

@@ -152,7 +152,11 @@ def test_syntax_of_later_pythons_is_refused() -> None:
         ("def reward(): return 1.0", 1, "reads nothing"),
         ("def reward(*arrays): return 1.0", 1, "must name the arrays"),
         ("def reward(torso_hight): return torso_hight", 1, "Did you mean 'torso_height' or 'next_torso_height'"),
-        ("def reward(next_terminated): return next_terminated", 1, "'terminated' is of the step itself and has no next_"),
+        (
+            "def reward(next_terminated): return next_terminated",
+            1,
+            "'terminated' is of the step itself and has no next_",
+        ),
         ("def reward(next_done): return next_done", 1, "'terminated' is of the step itself and has no next_"),
         ("def reward(next_action): return next_action", 1, "'action' is of the step itself and has no next_"),
         ("def reward(obs, truncated): return obs", 1, "a time limit is no property of a state"),

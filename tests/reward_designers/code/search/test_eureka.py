@@ -118,9 +118,7 @@ def test_a_model_that_only_repeats_itself_ends_the_search_and_nothing_is_trained
 def test_failures_beside_the_best_are_told_too() -> None:
     replies = numbered(program(1.0), "def reward(obs): return open('x')", program(2.0), program(3.0))
     script = Script(Eureka(PROMPTS, samples=2, iterations=2), replies, scores).run()
-    assert "Programs of the last round that have no score:\n- The program is not allowed" in text(
-        script.log[1][0]
-    )
+    assert "Programs of the last round that have no score:\n- The program is not allowed" in text(script.log[1][0])
 
 
 def test_a_start_is_trained_first_and_improved() -> None:

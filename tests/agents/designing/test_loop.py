@@ -19,7 +19,8 @@ from agents.designing.report import Report
 from agents.designing.training import Outcome, Training, failed
 from agents.session import EVAL_SEED
 from reward_designers.code import CodeReward
-from reward_designers.code.search import History
+from reward_designers.code.search import History, thought
+from tests.agents.designing import scripted
 from tests.agents.designing.scripted import SHAPE, SMALL, SYNTAX, UNKNOWN, designed, recording
 
 Score = Callable[[float, int], float | None]
@@ -123,6 +124,17 @@ def test_the_best_is_not_what_was_once_high_in_training_or_with_one_lucky_seed(s
     assert scores(history)[1.0] == {0: 5.0, 1: 1.0, 2: 1.0}
     assert number_of(history[summary["best"]].source) == 3.0
     assert history[summary["best"]].record is not None
+
+
+def test_what_an_author_said_may_be_told_again(searched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of programs cuts their authors' sentences; words that no prompt may have are theirs, not the kit's."""
+    idea = f"I raise the fitness, {'and the env_reward, ' * 20}slowly."
+    monkeypatch.setattr(scripted, "fenced", lambda text: f"{idea}\n```python\nimport numpy as np\n{text}\n```")
+    summary, history, _ = searched(
+        "designer.samples=2", first_0=[program(1.0), program(2.0)], improve_1=[program(3.0), program(4.0)]
+    )
+    assert summary["rounds"] == 2
+    assert {thought(c) for c in history.candidates.values()} == {thought(history[summary["best"]])} != {idea}
 
 
 def test_what_judges_has_seeds_of_its_own(searched) -> None:

@@ -10,7 +10,7 @@ import pytest
 import envs
 from agents.designing.setting import how_scored
 from reward_designers import random_batch
-from reward_designers.base import evaluate
+from reward_designers.evaluation import evaluate
 
 TASKS = [(name, task) for name in envs.names() for task in envs.tasks(name)]
 

@@ -17,7 +17,7 @@ import gymnasium as gym
 import numpy as np
 
 import envs
-from envs.nethack.captions import EVENTS
+from envs.nethack.captions import PARTS
 from envs.nethack.game import NetHackGame
 
 SAME_OBSERVATIONS = ("glyphs_crop", "blstats", "message")
@@ -88,7 +88,7 @@ def added(name: str, rounds: int, steps: int) -> None:
         return single(env, steps)
 
     runs = {"nothing": single(envs.make(name), steps), "caption, all events": reading("happened")}
-    runs |= {f"caption, {part} alone": reading("happened", captions=(part,)) for part in EVENTS}
+    runs |= {f"caption, {part} alone": reading("happened", captions=(part,)) for part in PARTS}
     runs |= {"map_text": reading("drawn"), "doors_opened": reading("opened"), "message": reading("said")}
     times: dict[str, list[float]] = {reader: [] for reader in runs}
     for turn in range(rounds + 1):

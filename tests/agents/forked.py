@@ -5,6 +5,7 @@ What `python -m` itself does is left to a few tests; the others save the imports
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -12,10 +13,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from multiprocessing import get_context, util
+from multiprocessing import forkserver, get_context, util
 from pathlib import Path
 
 from agents.designing.training import PRELOADED
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Forked:
@@ -28,7 +31,9 @@ class Forked:
 
     def __init__(self, module: str, *arguments: str):
         context = get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)  # of those who ask for it, whoever comes first starts the server
+        context.set_forkserver_preload(PRELOADED)
+        with contextlib.chdir(ROOT):  # the server imports from where it starts, and children go where the test is
+            forkserver.ensure_running()
         self._folder = tempfile.TemporaryDirectory()
         self._process = context.Process(target=_main, args=(module, arguments, dict(os.environ), self._folder.name))
         self._process.start()

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agents.cli import compose
 from agents.config.commands import TRAIN, TrainConfig
 from agents.runs import RunDir, read_progress
@@ -23,14 +25,22 @@ def configured(*arguments: str) -> TrainConfig:
     return compose(TRAIN, "train", arguments)
 
 
-def trained(run_dir: Path, *arguments: str) -> RunDir:
-    return train(configured(f"run_dir={run_dir}", *SMALL, *arguments))
+def ran(config: TrainConfig, given: frozenset[str] = frozenset(), *, page: bool = False) -> RunDir:
+    """Train; drawing the page takes longer than most of these runs, so it is left out unless a test looks at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not page:
+            patch.setattr("agents.report.write_report", lambda run: run.report)
+        return train(config, given)
+
+
+def trained(run_dir: Path, *arguments: str, page: bool = False) -> RunDir:
+    return ran(configured(f"run_dir={run_dir}", *SMALL, *arguments), page=page)
 
 
 def resumed(run: RunDir | Path, *arguments: str) -> RunDir:
     path = run.path if isinstance(run, RunDir) else run
     given = frozenset(argument.partition("=")[0] for argument in arguments) | {"resume"}
-    return train(configured(f"resume={path}", *arguments), given)
+    return ran(configured(f"resume={path}", *arguments), given)
 
 
 def command(*arguments: str, **options: Any) -> subprocess.Popen[str]:

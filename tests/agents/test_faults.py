@@ -14,7 +14,7 @@ from agents import checkpoint_files
 from agents.errors import UsageError
 from agents.runs import RunDir, read_progress
 from agents.train import train
-from tests.agents.runners import SMALL, STEP, command, configured, custom, finish, forked, resumed, trained
+from tests.agents.runners import SMALL, STEP, configured, custom, finish, forked, resumed, trained
 
 # Faults of rewards
 
@@ -47,7 +47,7 @@ WRONG_SHAPE = (
 def test_a_failing_reward_stops_the_run_and_keeps_what_was_trained(tmp_path, capsys, body: str, expected: list[str]):
     arguments = ("total_timesteps=4096", "eval_every=0", "log_every=128", "checkpoint_every=100_000")
     with pytest.raises(SystemExit) as end:
-        trained(tmp_path / "run", *custom(tmp_path, body), *arguments)
+        trained(tmp_path / "run", *custom(tmp_path, body), *arguments, page=True)
     assert end.value.code == 1
     said = capsys.readouterr().err
     for words in expected:
@@ -203,11 +203,9 @@ def test_a_policy_that_cannot_be_written_is_told(tmp_path, capsys, monkeypatch):
     assert RunDir(tmp_path / "run").read_summary()["at_fault"] == "machine"
 
 
-def test_no_way_to_draw_is_told_before_training(tmp_path):
-    process = command(
-        "env=Humanoid", "reward=vlm", f"run_dir={tmp_path / 'run'}", env=os.environ | {"MUJOCO_GL": "nonsense"}
-    )
-    code, said = finish(process)
+def test_no_way_to_draw_is_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "nonsense")
+    code, said = finish(forked("env=Humanoid", "reward=vlm", f"run_dir={tmp_path / 'run'}"))
     assert code == 2
     assert "Traceback" not in said
     assert "libosmesa6" in said

@@ -23,12 +23,11 @@ from agents.evaluation import means, record, run_episodes
 from agents.pointer import PointerPolicy
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward, make_algorithm
-from agents.train import train
 from envs.alfworld.games import TASK_TYPES
 from envs.alfworld.tokens import TokenObservation
 from reward_designers.base import RewardFn, Transition
 from tests.agents.household import Household
-from tests.agents.runners import configured, forked, numbers, resumed
+from tests.agents.runners import configured, forked, numbers, ran, resumed
 
 HOUSE = ("env.id=tests.agents.household:Household-v0", "env.kwargs.size=1", "reward=env", "algo=maskable_ppo")
 HOUSE += ("env.kwargs.max_episode_steps=12", "env.eval_kwargs.split=valid_unseen", "algo.net_arch=[16]", "num_envs=4")
@@ -37,7 +36,7 @@ HOUSE += ("log_every=128", "eval_every=256", "eval_episodes=3", "checkpoint_ever
 
 
 def house(run_dir: Path, *arguments: str) -> RunDir:
-    return train(configured(f"run_dir={run_dir}", *HOUSE, *arguments))
+    return ran(configured(f"run_dir={run_dir}", *HOUSE, *arguments), page=True)
 
 
 @pytest.fixture(scope="module")
@@ -235,8 +234,8 @@ def test_a_run_is_evaluated_on_the_games_asked_for(reference: RunDir, tmp_path: 
 def test_alfworld_with_a_belief_goes_on_in_mid_episode(tmp_path: Path) -> None:
     small = ("env=ALFWorld", "reward=factored", "algo.n_steps=16", "algo.batch_size=64", "num_envs=4", "eval_every=0")
     small += ("checkpoint_every=64", "log_every=64", "tensorboard=false", "video=false")
-    whole = train(configured(f"run_dir={tmp_path / 'whole'}", "total_timesteps=512", *small))
-    part = train(configured(f"run_dir={tmp_path / 'part'}", "total_timesteps=256", *small))
+    whole = ran(configured(f"run_dir={tmp_path / 'whole'}", "total_timesteps=512", *small))
+    part = ran(configured(f"run_dir={tmp_path / 'part'}", "total_timesteps=256", *small))
     resumed(part, "total_timesteps=512")
     assert part.last.read_bytes() == whole.last.read_bytes()
     assert numbers(part) == numbers(whole)

@@ -25,8 +25,19 @@ from agents.errors import UsageError
 from agents.runs import RunDir, read_progress
 from agents.sb3 import VecReplaceReward
 from agents.session import best_score
-from agents.train import train
-from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, finish, forked, numbers, resumed, trained
+from tests.agents.runners import (
+    INTERVALS,
+    SMALL,
+    STEP,
+    command,
+    configured,
+    finish,
+    forked,
+    numbers,
+    ran,
+    resumed,
+    trained,
+)
 
 # The main job
 
@@ -35,13 +46,13 @@ from tests.agents.runners import INTERVALS, SMALL, STEP, command, configured, fi
 def test_the_main_job(tmp_path):
     """`python -m agents.train env=Humanoid reward=vlm` on real physics, rendering and a real CLIP model."""
     run = RunDir(tmp_path / "run")
-    code, said = finish(command("env=Humanoid", "reward=vlm", "total_timesteps=1024", f"run_dir={run.path}"))
+    code, said = finish(command("env=Humanoid", "reward=vlm", "total_timesteps=512", f"run_dir={run.path}"))
     assert code == 0, said
     assert "reward vlm by tiny_clip: " in said
     summary = run.read_summary()
-    assert (summary["state"], summary["timesteps"]) == ("finished", 1024)
+    assert (summary["state"], summary["timesteps"]) == ("finished", 512)
     rows = read_progress(run.progress)
-    assert rows[-1][STEP] == 1024
+    assert rows[-1][STEP] == 512
     assert {"rollout/ep_rew_mean", "reward/vlm", "eval/fitness", "time/fps", "rollout/fitness"} <= set(rows[-1])
     lengths, rewards = rows[-1]["rollout/ep_len_mean"], rows[-1]["reward/vlm"]
     assert 0 < abs(rewards) <= lengths  # a cosine similarity per step, not the zeros that stood in for it
@@ -73,7 +84,7 @@ def test_every_algorithm_trains(tmp_path, algo: str):
     arguments += ["total_timesteps=256", "eval_episodes=1", f"run_dir={tmp_path / algo}", "tensorboard=false"]
     arguments += ["algo.n_steps=64"] if "ppo" in algo else ["algo.learning_starts=64", "algo.buffer_size=1000"]
     arguments += ["algo.lstm_hidden_size=8"] if algo == "recurrent_ppo" else []
-    run = train(configured(*arguments))
+    run = ran(configured(*arguments))
     row = read_progress(run.progress)[-1]
     assert row[STEP] >= 256
     assert any(name.startswith("train/") and "loss" in name for name in row)
@@ -89,7 +100,7 @@ def test_pictures_and_numbers_as_observations(tmp_path):
         "video=false",
         "eval_every=0",
     ]
-    run = train(configured(*frozen, f"run_dir={tmp_path / 'lake'}"))
+    run = ran(configured(*frozen, f"run_dir={tmp_path / 'lake'}"))
     assert run.read_summary()["timesteps"] == 64
     config = resolve(configured("env.id=FrozenLake-v1", "algo.n_steps=8", "algo.batch_size=8", "num_envs=1"))
     pixels = gym.spaces.Box(0, 255, (36, 36, 3), np.uint8)
@@ -175,11 +186,11 @@ def test_resuming_before_the_first_checkpoint_starts_again(tmp_path, reference: 
 
 @pytest.mark.parametrize("algo", ["ppo", "sac"])
 def test_evaluation_changes_nothing(tmp_path, algo: str):
-    arguments = ["env=InvertedPendulum", f"algo={algo}", "total_timesteps=300", "algo.net_arch=[8]", "video=false"]
+    arguments = ["env=InvertedPendulum", f"algo={algo}", "total_timesteps=192", "algo.net_arch=[8]", "video=false"]
     arguments += ["algo.n_steps=32", "num_envs=2"] if algo == "ppo" else ["algo.learning_starts=50", "num_envs=1"]
     runs = [
-        train(configured(*arguments, f"run_dir={tmp_path / str(every)}", f"eval_every={every}", "eval_episodes=2"))
-        for every in (0, 100)
+        ran(configured(*arguments, f"run_dir={tmp_path / str(every)}", f"eval_every={every}", "eval_episodes=2"))
+        for every in (0, 64)
     ]
     assert runs[0].last.read_bytes() == runs[1].last.read_bytes()
     assert not runs[0].best.exists()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import envs
 from agents.cli import compose
 from agents.design import design
@@ -46,6 +48,10 @@ def recording(path: Path, **rounds: list[str]) -> Path:
     return path
 
 
-def designed(*arguments: str) -> dict[str, Any]:
+def designed(*arguments: str, page: bool = False) -> dict[str, Any]:
+    """A search; its page, which takes longer than all the rest, only for those who look at it."""
     given = frozenset(argument.partition("=")[0] for argument in arguments)
-    return design(compose(DESIGN, "design", arguments), given)
+    with pytest.MonkeyPatch.context() as patch:
+        if not page:
+            patch.setattr("agents.designing.report.write_report", lambda *_: None)
+        return design(compose(DESIGN, "design", arguments), given)

@@ -18,7 +18,7 @@ from tests.agents.designing.test_training import DIES, GOOD, training
 def address() -> Iterator[str]:
     from ray.cluster_utils import Cluster as Nodes
 
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     yield nodes.address
     ray.shutdown()
     nodes.shutdown()

@@ -59,6 +59,7 @@ def test_faults_cost_one_candidate_each_and_the_best_is_trained_anew(
         f"output={out}",
         "final_seeds=1",
         "baselines=false",
+        page=True,
     )
     history = journal(out).history()
     by_program = {
@@ -98,7 +99,7 @@ def test_faults_cost_one_candidate_each_and_the_best_is_trained_anew(
     passed = {"LATE_NAN", "UPRIGHT", "SAME", "CENTERED"}
     assert len(journal(out).all("distance")) == len(passed)
     (out / "report.html").unlink()
-    again = designed(f"resume={out}")
+    again = designed(f"resume={out}", page=True)
     assert again == summary
     assert (out / "report.html").read_text().count('<details class="program">') == page.count(
         '<details class="program">'
@@ -132,8 +133,9 @@ def test_a_search_without_any_program_ends_with_the_reasons(tmp_path: Path, caps
 def test_a_reply_that_is_missing_can_be_added_and_the_search_goes_on(tmp_path: Path) -> None:
     store = recording(tmp_path / "r.sqlite", first_0=[scripted.UPRIGHT])
     out = tmp_path / "out"
+    options = ("designer.samples=1", "designer.iterations=2", f"llm.path={store}")
     with pytest.raises(UsageError, match=r"(?s)holds no reply.*resume="):
-        designed(*SMALL, "designer.samples=1", "designer.iterations=2", f"llm.path={store}", f"output={out}")
+        designed(*SMALL, *options, f"output={out}", page=True)
     assert f"python -m agents.design resume={out}" in (out / "report.html").read_text()
     recording(store, improve_1=[scripted.CENTERED])
     assert designed(f"resume={out}")["rounds"] == 2

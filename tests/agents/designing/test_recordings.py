@@ -143,7 +143,7 @@ def climbed(reply: str, setting: Setting) -> Validation | None:
 def test_a_search_needs_nothing_but_what_is_shipped(tmp_path: Path) -> None:
     """Three rounds; of each the first two replies, of which one cannot be trained."""
     few = ("designer.samples=2", "transitions=256", "baselines=false")
-    summary = designed(*SMALL, *few, f"output={tmp_path / 'out'}")
+    summary = designed(*SMALL, *few, f"output={tmp_path / 'out'}", page=True)
     assert summary["rounds"] == 3
     assert summary["programs"] == 6
     assert (tmp_path / "out" / "best.py").is_file()

@@ -28,12 +28,12 @@ HALLWAY = ("env.id=tests.agents.hallway:Hallway-v0", "reward=calm")
 SMALL = ("algo.n_steps=16", "log_every=64", "eval_every=0", "checkpoint_every=64")
 
 
-def hallway(run_dir: Path, *arguments: str) -> RunDir:
-    return trained(run_dir, *HALLWAY, *SMALL, f"reward.subgoals=['{KEY}','{DOOR}']", *arguments)
+def hallway(run_dir: Path, *arguments: str, page: bool = False) -> RunDir:
+    return trained(run_dir, *HALLWAY, *SMALL, f"reward.subgoals=['{KEY}','{DOOR}']", *arguments, page=page)
 
 
 def test_subgoals_pay_in_training_and_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = hallway(tmp_path / "run", "total_timesteps=320")
+    run = hallway(tmp_path / "run", "total_timesteps=320", page=True)
     assert f"reward calm: judged by rules: {KEY} {DOOR}" in capsys.readouterr().err
     saved = run.read_config()
     assert (saved.reward.judge, saved.reward.subgoals) == (SubgoalJudge.rules, [KEY, DOOR])

@@ -28,8 +28,8 @@ SMALL = ("reward.sync=true", "algo.n_steps=16", "log_every=64", "eval_every=0", 
 JUDGED = "reward_model/intrinsic/reward/annotation"
 
 
-def hallway(run_dir: Path, *arguments: str) -> RunDir:
-    return trained(run_dir, *HALLWAY, *SMALL, *arguments)
+def hallway(run_dir: Path, *arguments: str, page: bool = False) -> RunDir:
+    return trained(run_dir, *HALLWAY, *SMALL, *arguments, page=page)
 
 
 def asked(server: ChatServer) -> tuple[str, ...]:
@@ -124,9 +124,9 @@ def test_a_judge_that_praises_the_wrong_thing_sets_off_an_alarm(
     steps = ("total_timesteps=2560", "algo.learning_rate=0.001", "algo.n_epochs=4", "algo.gamma=0.9")
     if stops:
         with pytest.raises(SystemExit, match="0"):
-            hallway(tmp_path / "run", *options, *steps)
+            hallway(tmp_path / "run", *options, *steps, page=True)
     else:
-        hallway(tmp_path / "run", *options, *steps)
+        hallway(tmp_path / "run", *options, *steps, page=True)
     told = capsys.readouterr().err
     assert "reward/intrinsic rose from" in told
     assert "What pays most: 'You walk to place 1.'" in told

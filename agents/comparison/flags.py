@@ -11,30 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from agents.comparison.evidence import correlate, in_loops, mean_excess, varies
 from reward_designers.base import Transition
 
 WIDEST = 1024
 """Observations with more entries than that are pictures, or the like."""
-RESAMPLES = 1000
-LEVEL = 0.95
 Flag = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +160,7 @@ def against_fitness(reward: str, values: np.ndarray, steps: Steps, seed: int = 0
         steps: Of the coverage.
         seed: Of the bootstrap over episodes.
     """
-    if steps.fitness is None or not (_varies(values) and _varies(steps.fitness)):
+    if steps.fitness is None or not (varies(values) and varies(steps.fitness)):
         return []
     correlation = correlate(values, steps.fitness, steps.episode, seed)
     if correlation is None or correlation.high > -0.1:
@@ -203,7 +189,7 @@ def in_failures(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) ->
 
 def in_cycles(reward: str, values: np.ndarray, steps: Steps, seed: int = 0) -> list[Flag]:
     """It pays, net, for leaving a state and coming back to it, and fitness does not. Arguments as above."""
-    if steps.states is None or not _varies(values):
+    if steps.states is None or not varies(values):
         return []
     inside = in_loops(steps.states, steps.episode)
     share = float(inside.mean())
@@ -225,7 +211,7 @@ def _paid_within(
 
     More than half a standard deviation, at the lower end of the interval; a whole one is of high severity.
     """
-    if not _varies(values):
+    if not varies(values):
         return None
     more = mean_excess(values, None, mask, steps.episode, seed)
     beyond = mean_excess(values, steps.fitness, mask, steps.episode, seed)
@@ -284,95 +270,6 @@ def state_names(t: Transition) -> list[str]:
         if found:
             return found
     return []
-
-
-def in_loops(states: np.ndarray, episode: np.ndarray, *, back: float = 0.1, away: float = 0.5) -> np.ndarray:
-    """Which steps lie on loops: the episode goes away from a state and comes back to it.
-
-    Distances are root mean squares over the dimensions, each in units of its standard deviation on the coverage.
-
-    Args:
-        states: ``(n, d)`` the state before each step.
-        episode: ``(n,)``.
-        back: Nearer than this is the same state.
-        away: It must have been this far away in between.
-
-    Returns:
-        ``(n,)`` bool. Loops do not overlap: the search goes on where one was closed.
-    """
-    scale = states.std(0)
-    points = (states / np.where(scale > 0, scale, 1.0)).astype(np.float32)
-    points /= np.sqrt(max(1, int(np.count_nonzero(scale))))
-    inside = np.zeros(len(states), bool)
-    bounds = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1, append=episode[-1] + 1))
-    for start, stop in pairwise(bounds):
-        here = start
-        while here < stop - 2:
-            distance = np.linalg.norm(points[here + 1 : stop] - points[here], axis=1)
-            left = int((distance > away).argmax())
-            returned = distance[left:] < back
-            if distance[left] > away and returned.any():
-                end = here + 1 + left + int(returned.argmax())
-                inside[here:end] = True
-                here = end
-            else:
-                here += 1
-    return inside
-
-
-def correlate(x: np.ndarray, y: np.ndarray, episode: np.ndarray, seed: int = 0) -> Estimate | None:
-    """Pearson's correlation of two arrays ``(n,)``, with a bootstrap over episodes; None with fewer than 3 episodes."""
-    x, y = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
-    sums = np.array([np.ones(len(x)), x, y, x * x, y * y, x * y])
-
-    def correlation(s: np.ndarray) -> np.ndarray:
-        n, sx, sy, sxx, syy, sxy = s
-        variance = np.maximum((sxx - sx**2 / n) * (syy - sy**2 / n), 1e-300)
-        return (sxy - sx * sy / n) / np.sqrt(variance)
-
-    return _bootstrap(correlation, sums, episode, seed)
-
-
-def mean_excess(
-    values: np.ndarray, fitness: np.ndarray | None, mask: np.ndarray, episode: np.ndarray, seed: int = 0
-) -> Estimate | None:
-    """How much more is paid within ``mask`` than outside, beyond what fitness makes of it, in standard deviations.
-
-    Both are standardised over the coverage; fitness that does not vary, or is not known, justifies nothing.
-
-    Args:
-        values: ``(n,)`` what is paid.
-        fitness: ``(n,)``.
-        mask: ``(n,)`` bool.
-        episode: ``(n,)``; the interval is a bootstrap over episodes.
-        seed: Of the bootstrap.
-    """
-    z = (values - values.mean()) / values.std()
-    if fitness is not None and _varies(fitness):
-        z = z - (fitness - fitness.mean()) / fitness.std()
-    sums = np.array([mask, ~mask, z * mask, z * ~mask], np.float64)
-
-    def gap(s: np.ndarray) -> np.ndarray:
-        inside, outside, z_inside, z_outside = s
-        return z_inside / np.maximum(inside, 1) - z_outside / np.maximum(outside, 1)
-
-    return _bootstrap(gap, sums, episode, seed)
-
-
-def _bootstrap(statistic: Any, sums: np.ndarray, episode: np.ndarray, seed: int) -> Estimate | None:
-    """A function of sums over steps ``(k, n)``, resampling whole episodes."""
-    starts = np.flatnonzero(np.diff(episode, prepend=episode[0] - 1))
-    if len(starts) < 3:
-        return None
-    by_episode = np.add.reduceat(sums, starts, axis=1)
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), size=RESAMPLES)
-    low, high = np.quantile(statistic(by_episode @ counts.T), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(statistic(by_episode.sum(1))), float(low), float(high))
-
-
-def _varies(values: np.ndarray) -> bool:
-    return float(values.std()) > 1e-9 * max(float(np.abs(values).max()), 1e-300)
 
 
 def _flag(severity: str, kind: str, reward: str, title: str, evidence: str, numbers: Mapping[str, Any]) -> Flag:

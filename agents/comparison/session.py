@@ -173,11 +173,11 @@ class Session:
             found[spec.name] = about
         return found
 
-    def _try_steps(self, reward: RewardFn, steps: int = 8) -> None:
+    def _try_steps(self, reward: RewardFn) -> None:
         with closing(ReplaceReward(make_env(self.train_config), reward, render=self.render)) as env:
             env.action_space.seed(self.config.seed)
             env.reset(seed=self.config.seed)
-            for _ in range(steps):
+            for _ in range(8):
                 *_, terminated, truncated, _ = env.step(env.action_space.sample())
                 if terminated or truncated:
                     env.reset()

@@ -98,15 +98,15 @@ def planar_root(model: Model) -> Fields:
     }
 
 
-def free_root(model: Model, root: str = "root") -> Fields:
+def free_root(model: Model) -> Fields:
     """The torso of a body with a free joint (position and unit quaternion w, x, y, z)."""
     return {
-        "x_position": coordinate(model, root, "m", "position of the torso along x"),
-        "y_position": coordinate(model, root, "m", "position of the torso along y", 1),
-        "torso_height": coordinate(model, root, "m", "height of the torso above the floor", 2),
-        "forward_velocity": velocity(model, root, "m/s", "velocity of the torso along x"),
-        "lateral_velocity": velocity(model, root, "m/s", "velocity of the torso along y", 1),
-        "vertical_velocity": velocity(model, root, "m/s", "upward velocity of the torso", 2),
+        "x_position": coordinate(model, "root", "m", "position of the torso along x"),
+        "y_position": coordinate(model, "root", "m", "position of the torso along y", 1),
+        "torso_height": coordinate(model, "root", "m", "height of the torso above the floor", 2),
+        "forward_velocity": velocity(model, "root", "m/s", "velocity of the torso along x"),
+        "lateral_velocity": velocity(model, "root", "m/s", "velocity of the torso along y", 1),
+        "vertical_velocity": velocity(model, "root", "m/s", "upward velocity of the torso", 2),
     }
 
 
@@ -118,17 +118,17 @@ def axis_height(qpos: np.ndarray, root: int, axis: tuple[float, float, float]) -
     return up / length
 
 
-def uprightness(model: Model, axis: tuple[float, float, float], root: str = "root") -> Fields:
+def uprightness(model: Model, axis: tuple[float, float, float]) -> Fields:
     """``uprightness`` and ``tilt`` of a torso whose upward axis is ``axis`` in its own frame."""
     return {
         "uprightness": Field(
             "1",
             "cosine of the angle between the torso's up axis and the vertical",
-            lambda qpos: axis_height(qpos, model.qpos[root], axis),
+            lambda qpos: axis_height(qpos, model.qpos["root"], axis),
         ),
         "tilt": Field(
             "rad",
             "angle between the torso's up axis and the vertical, 0 to pi",
-            lambda qpos: np.arccos(np.clip(axis_height(qpos, model.qpos[root], axis), -1, 1)),
+            lambda qpos: np.arccos(np.clip(axis_height(qpos, model.qpos["root"], axis), -1, 1)),
         ),
     }

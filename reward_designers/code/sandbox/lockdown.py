@@ -134,8 +134,9 @@ def _limit(address_space: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds if hard == resource.RLIM_INFINITY else min(seconds, hard), hard))
 
 
-def _prctl(libc: Any, option: int, value: int, third: int = 0) -> None:
-    if libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(third), ctypes.c_ulong(0), ctypes.c_ulong(0)) != 0:
+def _prctl(libc: Any, option: int, value: int) -> None:
+    rest = (ctypes.c_ulong(0),) * 3
+    if libc.prctl(option, ctypes.c_ulong(value), *rest) != 0:
         _raise("prctl")
 
 

@@ -8,6 +8,7 @@ import pytest
 from agents.comparison import flags
 from agents.comparison.flags import Curve, Steps
 from reward_designers.base import Transition
+from tests.agents.comparison.circling import circling
 
 
 def curve(proxy: np.ndarray, fitness: np.ndarray, rng: np.random.Generator, noise: float = 0.05) -> Curve:
@@ -95,36 +96,6 @@ def test_a_reward_that_fitness_justifies_is_not_for_failing(steps: Steps):
     assert flags.in_failures("mine", 2.0 * steps.terminated, wanted) == []
 
 
-def circling(rng: np.random.Generator) -> tuple[Steps, np.ndarray]:
-    """Ten episodes: 100 steps around a circle four times, then 100 straight on; fitness is progress."""
-    angle = np.linspace(0, 8 * np.pi, 100, endpoint=False)
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    line = np.stack([np.linspace(1, 9, 101)[1:], np.zeros(100)], axis=1)
-    states = np.tile(np.concatenate([circle, line]), (10, 1))
-    on_line = np.tile(np.arange(200) >= 100, 10)
-    episode = np.repeat(np.arange(10), 200)
-    fitness = on_line + rng.normal(0, 0.1, 2000)
-    return Steps("expert", episode, np.zeros(2000, bool), fitness, states), on_line
-
-
-def test_loops_are_found(rng):
-    steps, on_line = circling(rng)
-    inside = flags.in_loops(steps.states, steps.episode)
-    assert inside[~on_line].mean() > 0.9
-    assert inside[on_line].mean() < 0.05
-
-
-def test_standing_still_is_no_loop():
-    assert not flags.in_loops(np.zeros((50, 2)), np.zeros(50, int)).any()
-
-
-def test_loops_end_with_the_episode():
-    """Back and forth once, cut in the middle: no episode comes back."""
-    states = np.concatenate([np.arange(10.0), np.arange(10.0)[::-1]])[:, None]
-    assert flags.in_loops(states, np.zeros(20, int)).any()
-    assert not flags.in_loops(states, np.repeat([0, 1], 10)).any()
-
-
 def test_a_reward_for_going_in_circles(rng):
     steps, on_line = circling(rng)
     pays = np.where(on_line, 0.1, 1.0) + rng.normal(0, 0.05, 2000)
@@ -144,20 +115,6 @@ def test_no_direction():
     assert flag["severity"] == "medium"
     assert "by how long these last" in flag["evidence"]
     assert flags.without_direction("fine", {}, ["random"], True) == []
-
-
-def test_correlation_and_its_interval(rng):
-    """Against numpy, and for independent steps against Fisher's standard error."""
-    x = rng.normal(size=900)
-    y = 0.5 * x + rng.normal(size=900)
-    found = flags.correlate(x, y, np.arange(900))
-    assert found is not None
-    assert found.value == pytest.approx(np.corrcoef(x, y)[0, 1])
-    expected = np.tanh(np.arctanh(found.value) + np.array([-1, 1]) * 1.96 / np.sqrt(897))
-    assert (found.low, found.high) == pytest.approx(expected, abs=0.02)
-    whole = flags.correlate(np.repeat(x, 5), np.repeat(y, 5), np.repeat(np.arange(900), 5))
-    assert whole is not None
-    assert whole.high - whole.low == pytest.approx(found.high - found.low, rel=0.1)  # repetition adds no knowledge
 
 
 def test_states_are_the_simulators_or_else_observations():

@@ -177,6 +177,7 @@ def make_env(config: TrainConfig, evaluates: bool = False) -> gym.Env:
 
     import envs
     from envs.alfworld.tokens import TokenObservation, takes
+    from envs.observations import FlatObservation, is_nested
 
     name = config.env.id or config.env.name
     assert name is not None
@@ -191,8 +192,11 @@ def make_env(config: TrainConfig, evaluates: bool = False) -> gym.Env:
     draws_itself = not hasattr(env.unwrapped, "model")
     if draws_itself and env.render_mode is None and "rgb_array" in env.metadata.get("render_modes", ()):
         env.close()
-        env = envs.make(name, config.task, render_mode="rgb_array", **kwargs)
-    return TokenObservation(env) if takes(env) else env
+        try:
+            env = envs.make(name, config.task, render_mode="rgb_array", **kwargs)
+        except TypeError:  # it says that it draws, but takes no render_mode
+            env = envs.make(name, config.task, **kwargs)
+    return TokenObservation(env) if takes(env) else FlatObservation(env) if is_nested(env.observation_space) else env
 
 
 def make_venv(
@@ -229,6 +233,13 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
         raise ValueError(
             "commands have no fixed numbers: use algo=maskable_ppo, which points at one of them, and no algo.policy"
         )
+    spaces = gym.spaces
+    plain = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+    if not (points or isinstance(venv.action_space, plain)):
+        raise ValueError(
+            f"actions must be of one Box, Discrete, MultiDiscrete or MultiBinary space for algo={algo.name}, "
+            f"not {venv.action_space}: wrap the environment in one that puts its parts together"
+        )
     if algo.name == "maskable_ppo" and not venv.has_attr("action_masks"):
         raise ValueError("algo=maskable_ppo needs an environment with action_masks(); use algo=ppo")
     pictures = is_image_space(space)
@@ -246,11 +257,20 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
         raise ValueError(f"algo.net_arch={algo.net_arch}: expected widths of 1 or more")
     glyphs = isinstance(space, gym.spaces.Dict) and "glyphs_crop" in space.spaces
     normal = isinstance(space, gym.spaces.Box | gym.spaces.Dict) and not (pictures or glyphs or points)
-    normalize_obs = bool(algo.normalize_obs) and normal
+    parts = dict(space.items()) if isinstance(space, gym.spaces.Dict) else {"obs": space}
+    if flat := [name for name, part in parts.items() if isinstance(part, gym.spaces.Box) and part.shape == ()]:
+        raise ValueError(
+            f"observations without dimensions ({', '.join(flat)}) cannot be learned from: give them shape (1,)"
+        )
+    keys = None
+    if isinstance(space, gym.spaces.Dict):  # of parts, only numbers can be normalised
+        keys = [k for k, part in space.items() if isinstance(part, gym.spaces.Box) and not is_image_space(part)]
+    normalize_obs = bool(algo.normalize_obs) and normal and keys != []
     env: VecEnv = venv
     if normalize_obs or algo.normalize_reward:
         gamma = {} if algo.gamma is None else {"gamma": algo.gamma}
-        env = VecNormalize(venv, norm_obs=normalize_obs, norm_reward=bool(algo.normalize_reward), **gamma)
+        normalized: dict[str, Any] = {"norm_obs": normalize_obs, "norm_reward": bool(algo.normalize_reward)}
+        env = VecNormalize(venv, **normalized, norm_obs_keys=keys if normalize_obs else None, **gamma)
     arguments = _arguments(algo, env)
     if glyphs:
         from agents.features import NetHackFeatures
@@ -261,7 +281,7 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     device = _device(config, policy)
     try:
         return make_algorithm(algo.name, env, policy=policy, seed=config.seed, device=device, **arguments)
-    except AssertionError as error:  # of Stable-Baselines3, about its arguments
+    except (AssertionError, NotImplementedError) as error:  # of Stable-Baselines3, about its arguments
         raise ValueError(f"algo={algo.name}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import sys
@@ -255,7 +256,7 @@ def quiet_warnings() -> None:
 
     def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
         if issubclass(category, UserWarning):
-            text = str(message).replace("\n", " ").strip()
+            text = re.sub(r"\x1b\[\d*m", "", str(message)).replace("\n", " ").strip()
             print(f"warning: {text}", file=sys.stderr, flush=True)
 
     warnings.showwarning = show  # type: ignore[assignment]

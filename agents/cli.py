@@ -15,7 +15,7 @@ from typing import Any
 
 from agents.arguments import prepare
 from agents.config.options import Command, options
-from agents.errors import UsageError, fail
+from agents.errors import UsageError, fail, users_line
 from agents.help import help_text
 
 
@@ -82,12 +82,15 @@ def run(command: Command, name: str, description: str, task: Callable[[Any, froz
             if sweeps:
                 setattr(config, command.folder, context.runtime.output_dir)
             task(config, frozenset(text.lstrip("+").partition("=")[0] for text in context.overrides.task))
-        except UsageError as error:
-            if "HYDRA_FULL_ERROR" in os.environ:
+        except Exception as error:
+            line = None if isinstance(error, UsageError) else users_line(error)
+            if "HYDRA_FULL_ERROR" in os.environ or not (line or isinstance(error, UsageError)):
                 raise
+            notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+            told = f"{type(error).__name__}: {error}\n  at {line}{notes}" if line else error
             if not sweeps:
-                fail(error)
-            print(f"error: {error}", file=sys.stderr)
+                fail(told, code=1 if line else 2)
+            print(f"error: {told}", file=sys.stderr)
             failed.append(context.job.override_dirname)
         except SystemExit as end:
             if not (sweeps and end.code):

@@ -115,7 +115,7 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     names = [spec.name for spec in specs]
     if len(specs) < 2:
         raise UsageError(f"rewards: only {', '.join(names) or 'none'}; give two or more to compare, such as [env,vlm]")
-    if task is None and any(spec.kind == "vlm" and not spec.value for spec in specs):
+    if not (task and task.goal_prompts) and any(spec.kind == "vlm" and not spec.value for spec in specs):
         raise UsageError("rewards: this environment has no task with prompts, so give one, as in 'vlm:a pole upright'")
     if config.reference is None:
         config.reference = next((name for name in ("fitness", "env") if name in names), names[0])

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+OURS = ("agents", "benchmarks", "envs", "reward_designers")
+
 
 class UsageError(Exception):
     """What was asked for cannot be done; the message says what to ask instead."""
@@ -62,6 +64,19 @@ def located(error: BaseException) -> str:
     if not inner:
         return str(error)
     return f"{error}\n  at {inner[0].filename}:{inner[0].lineno}: {inner[0].line}"
+
+
+def users_line(error: BaseException) -> str | None:
+    """The line of somebody's own code, such as an environment, that raised; None if it was ours or a library's."""
+    root = Path(__file__).resolve().parent.parent
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename).resolve()
+        if any(path.is_relative_to(root / package) for package in OURS):
+            return None
+        library = "site-packages" in path.parts or path.is_relative_to(Path(os.__file__).resolve().parent)
+        if not (library or frame.filename.startswith("<")):
+            return f"{frame.filename}:{frame.lineno}: {frame.line}"
+    return None
 
 
 def reason(error: BaseException, folder: Path) -> str:

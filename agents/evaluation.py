@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,9 +15,12 @@ from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from agents.errors import UsageError
 from agents.files import replacing
 from agents.sb3 import VecReplaceReward
 
+MAX_STEPS = 30_000
+"""Where an environment has no time limit, longer episodes are taken for ones that never end."""
 Row = dict[str, float]
 Watch = Callable[[VecReplaceReward, np.ndarray, list[dict[str, Any]]], None]
 
@@ -87,7 +91,14 @@ def _one_episode_each(
     rows: list[Row | None] = [None] * venv.num_envs
     memory, starts = None, np.ones(venv.num_envs, bool)
     masked = isinstance(model, MaskablePPO)
-    while any(row is None for row in rows):
+    for step in itertools.count():
+        if all(row is not None for row in rows):
+            break
+        if step == MAX_STEPS and getattr(venv.unwrapped.envs[0].spec, "max_episode_steps", None) is None:  # type: ignore[attr-defined]
+            raise UsageError(
+                f"an episode has not ended after {MAX_STEPS:,} steps, so it cannot be evaluated: limit episodes with "
+                "env.kwargs.max_episode_steps=1000, or leave evaluations out with eval_every=0 video=false"
+            )
         seen = obs if normalizer is None else normalizer.normalize_obs(obs)
         masks = {"action_masks": get_action_masks(venv)} if masked else {}
         actions, memory = model.predict(seen, memory, starts, deterministic, **masks)
@@ -117,6 +128,14 @@ def interval(values: Sequence[float], *, level: float = 0.95, resamples: int = 1
     resampled = array[rng.integers(len(array), size=(resamples, len(array)))].mean(1)
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def draws(venv: VecReplaceReward) -> bool:
+    """Whether there is anything to show of an episode there: pictures, or text."""
+    from agents.pointer import fits
+
+    env = venv.unwrapped.envs[0]  # type: ignore[attr-defined]
+    return fits(venv.observation_space) or hasattr(env.unwrapped, "model") or env.render_mode == "rgb_array"
 
 
 def record(

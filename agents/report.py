@@ -138,7 +138,8 @@ def _tiles(rows: Sequence[Mapping[str, float]], summary: Mapping[str, Any]) -> l
     tiles = []
     if judge in last:
         name = judge.removeprefix("eval/")
-        tiles += [(f"{name} at the end", f"{last[judge]:.3g}"), (f"best {name}", f"{summary['best']:.3g}")]
+        tiles.append((f"{name} at the end", f"{last[judge]:.3g}"))
+        tiles += [(f"best {name}", f"{summary['best']:.3g}")] if summary.get("best") is not None else []
     if "eval/success" in last:
         tiles.append(("success at the end", f"{last['eval/success']:.0%}"))
     if "rollout/ep_rew_mean" in last:

@@ -9,6 +9,7 @@ venv.episodes.drain()        # returns, components and fitness of the episodes t
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import repeat
@@ -134,6 +135,10 @@ class VecReplaceReward(VecEnvWrapper):
         if not self._owns_arrays:
             env_reward = np.array(env_reward)
         (ended,) = dones.nonzero()
+        if self.reward is None and not math.isfinite(env_reward.sum()):
+            bad = np.flatnonzero(~np.isfinite(env_reward))
+            shown = ", ".join(f"{env_reward[env]} in env {env}" for env in bad[:5])
+            raise RewardError(f"the environment's own reward: {shown or 'too large'}")
         if not self._tracks:
             scores = Scores(env_reward, ("env",), env_reward[None], {})
             self.episodes.step(scores, env_reward, ended)

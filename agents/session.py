@@ -103,11 +103,13 @@ class Session:
         except Exception as error:
             if "found invalid values" not in str(error):  # what a distribution of PyTorch says of NaN
                 checkpoints.flush()
+                if between.timesteps:
+                    error.add_note(f"what was trained until step {between.timesteps:,} is kept: resume={run.path}")
                 raise
-            state, at_fault = "failed", "training"
+            state, at_fault = "failed", "reward"
             failure = (
-                "training diverged: what the policy says is no number any more. Scale the reward down, such as by "
-                f"algo.normalize_reward=true, or lower algo.learning_rate; earlier checkpoints are in {run.checkpoints}"
+                "training diverged: what the policy says is no number any more. Rewards that are too large do that "
+                "(scale them, or algo.normalize_reward=true), a high algo.learning_rate, observations that are NaN"
             )
         finally:
             display.close()
@@ -252,9 +254,12 @@ class Session:
         print(f"{state} at step {timesteps:,}{how_good}{page}", file=sys.stderr, flush=True)
 
     def _record(self) -> None:
-        from agents.evaluation import record
+        from agents.evaluation import draws, record
 
         venv = make_venv(self.config, 1, self.reward, evaluates=True)
+        if not draws(venv):
+            print("no video: the environment draws no pictures of itself", file=sys.stderr)
+            return
         record(self.model, venv, self.directory.path, EVAL_SEED + self.config.seed)
         venv.close()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import RecordConstructorArgs
 
 Arrays = dict[str, np.ndarray]
 
@@ -87,3 +88,30 @@ def _objects(values: Sequence[Any]) -> np.ndarray:
     for row, value in enumerate(values):
         array[row] = value
     return array
+
+
+def is_nested(space: gym.Space) -> bool:
+    """Whether a space has parts within parts, or parts without names."""
+    parts = space.values() if isinstance(space, gym.spaces.Dict) else ()
+    return isinstance(space, gym.spaces.Tuple) or any(
+        isinstance(part, gym.spaces.Dict | gym.spaces.Tuple) for part in parts
+    )
+
+
+class FlatObservation(gym.ObservationWrapper, RecordConstructorArgs):
+    """Parts within parts as one `Dict` of all of them, under the names that rewards read (`Observations`).
+
+    Stable-Baselines3 takes no others.
+    """
+
+    def __init__(self, env: gym.Env):
+        RecordConstructorArgs.__init__(self)
+        gym.ObservationWrapper.__init__(self, env)
+        self._paths = {name: path for name, (path, _) in _leaves(env.observation_space, (), "")}
+        self.observation_space = gym.spaces.Dict(
+            {name: _at(env.observation_space, p) for name, p in self._paths.items()}
+        )
+
+    def observation(self, observation: Any) -> dict[str, Any]:
+        """The entries by name."""
+        return {name: _at(observation, path) for name, path in self._paths.items()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.build import with_prompts
 from agents.comparison.options import CompareConfig
-from agents.config.commands import TrainConfig
+from agents.config.commands import TRAIN, TrainConfig
 from agents.config.language_models import NoModel
 from agents.config.rewards import CodeReward, CustomReward, EnvReward, Extractor, FactoredReward, VLMReward, ZeroReward
 from agents.errors import UsageError
@@ -38,6 +38,8 @@ SHOWN = (
     "run:DIR",
     "saved.npz",
 )
+
+LEARNING = sorted({*TRAIN.groups["reward"]} - {"env", "zero", "vlm", "custom", "code", "factored"})
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ def _check_path(text: str, path: str) -> str:
         found = bool(place and function) and importlib.util.find_spec(place) is not None
     except (ImportError, ValueError):
         found = False
+    if not found and text in LEARNING:
+        raise UsageError(
+            f"reward {text!r} comes of a training: agents.train reward={text} ..., then compare run:DIR of that run"
+        )
     if not found:
         raise UsageError(unknown_name("reward", text, SHOWN))
     return path

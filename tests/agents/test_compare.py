@@ -291,6 +291,7 @@ def test_the_default_folder_is_dated(mine: Path):
         (("env=CartPole", "rewards=[env,zero]", "runs=[nowhere]"), "nowhere does not exist"),
         (("env=CartPole", "rewards=[env,zero]", "output=/proc/out"), "cannot write to /proc/out"),
         (("env.id=Acrobot-v1", "rewards=[env,zero]"), "Acrobot-v1's own reward is known only as it is paid"),
+        (("env=CartPole", "rewards=[env,count]"), "agents.train reward=count ..., then compare run:DIR"),
         (("env.id=Acrobot-v1", "rewards=[zero,vlm]"), "no task with prompts, so give one, as in 'vlm:"),
         (("env=CartPole", "rewards=[env,zero]", "methods=[starc]", "discount=1"), "methods=[starc] needs less"),
         (("resume=nowhere",), "nowhere does not exist"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+import numpy as np
 import pytest
 from safetensors import SafetensorError
 
 from agents import checkpoint_files
-from agents.errors import UsageError
+from agents.errors import UsageError, users_line
 from agents.runs import RunDir, read_progress
 from agents.train import train
 from tests.agents.runners import SMALL, STEP, configured, custom, finish, forked, resumed, trained
@@ -210,3 +213,82 @@ def test_no_way_to_draw_is_told_before_training(tmp_path, monkeypatch):
     assert "Traceback" not in said
     assert "libosmesa6" in said
     assert not (tmp_path / "run").exists()
+
+
+# Environments of others
+
+
+class Own(gym.Env):
+    """Observations with parts, numbers and choices among them; in the end whatever a test wants to go wrong."""
+
+    observation_space = gym.spaces.Dict(
+        arm=gym.spaces.Dict(angle=gym.spaces.Box(-1, 1, (2,)), holds=gym.spaces.Discrete(2)),
+        last=gym.spaces.Tuple([gym.spaces.Discrete(3)]),
+    )
+    action_space = gym.spaces.Discrete(2)
+
+    def __init__(self, fault: str = ""):
+        self.fault, self.steps = fault, 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.seen(), {}
+
+    def seen(self) -> dict[str, Any]:
+        return {"arm": {"angle": np.full(2, self.steps / 10, np.float32), "holds": 1}, "last": (self.steps % 3,)}
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        reward = float("nan") if self.fault == "unpaid" and self.steps == 5 else 1.0
+        return self.seen(), reward, self.steps >= 10 and self.fault != "endless", False, {}
+
+
+@pytest.fixture
+def own_env() -> Iterator[str]:
+    gym.register("Own-v0", entry_point=Own)
+    yield "env.id=Own-v0"
+    del gym.registry["Own-v0"]
+
+
+def with_env(run_dir: Path, *arguments: str) -> RunDir:
+    small = [argument for argument in SMALL if argument not in ("env=CartPole", "video=false")]
+    return train(configured(f"run_dir={run_dir}", *small, "total_timesteps=256", *arguments))
+
+
+def test_observations_with_parts_are_learned_from(tmp_path, own_env, capsys):
+    body = "def mine(next_arm_angle, next_last_0):\n    return next_arm_angle[:, 0] + next_last_0\n"
+    arguments = (*custom(tmp_path, body), "algo.normalize_obs=true", "eval_every=0")
+    run = with_env(tmp_path / "run", own_env, *arguments)
+    said = capsys.readouterr().err
+    assert "no video: the environment draws no pictures" in said
+    assert "not everything could be saved" not in said
+    row = read_progress(run.progress)[-1]
+    expected = sum(step / 10 + step % 3 for step in range(1, 11))
+    assert row["rollout/ep_rew_mean"] == pytest.approx(expected, rel=1e-5)
+    resumed(run, "total_timesteps=384")
+
+
+def test_an_episode_without_end_is_told(tmp_path, own_env, monkeypatch):
+    monkeypatch.setattr("agents.evaluation.MAX_STEPS", 200)
+    with pytest.raises(UsageError, match=r"not ended after 200 steps.*env\.kwargs\.max_episode_steps"):
+        with_env(tmp_path / "run", own_env, "env.kwargs.fault=endless")
+    with_env(tmp_path / "limited", own_env, "env.kwargs.fault=endless", "env.kwargs.max_episode_steps=20")
+
+
+def test_an_environment_that_pays_no_number_is_told(tmp_path, own_env, capsys):
+    with pytest.raises(SystemExit):
+        with_env(tmp_path / "run", own_env, "env.kwargs.fault=unpaid", "eval_every=0", "video=false")
+    assert "the environment's own reward: nan in env 0" in capsys.readouterr().err
+
+
+def test_the_line_of_somebody_elses_code_is_found(tmp_path):
+    (tmp_path / "sim.py").write_text("import json\ndef step():\n    return json.loads('')\n")
+    names: dict[str, Any] = {}
+    exec(compile((tmp_path / "sim.py").read_text(), str(tmp_path / "sim.py"), "exec"), names)
+    with pytest.raises(ValueError, match="Expecting value") as caught:
+        names["step"]()
+    assert str(users_line(caught.value)).startswith(f"{tmp_path / 'sim.py'}:3: ")
+    with pytest.raises(UsageError) as refused:
+        RunDir.open(tmp_path)
+    assert users_line(refused.value) is None

@@ -94,7 +94,7 @@ def _one_episode_each(
     for step in itertools.count():
         if all(row is not None for row in rows):
             break
-        if step == MAX_STEPS and getattr(venv.unwrapped.envs[0].spec, "max_episode_steps", None) is None:  # type: ignore[attr-defined]
+        if step == MAX_STEPS and getattr(venv.unwrapped.envs[0].spec, "max_episode_steps", None) is None:
             raise UsageError(
                 f"an episode has not ended after {MAX_STEPS:,} steps, so it cannot be evaluated: limit episodes with "
                 "env.kwargs.max_episode_steps=1000, or leave evaluations out with eval_every=0 video=false"
@@ -134,7 +134,7 @@ def draws(venv: VecReplaceReward) -> bool:
     """Whether there is anything to show of an episode there: pictures, or text."""
     from agents.pointer import fits
 
-    env = venv.unwrapped.envs[0]  # type: ignore[attr-defined]
+    env = venv.unwrapped.envs[0]
     return fits(venv.observation_space) or hasattr(env.unwrapped, "model") or env.render_mode == "rgb_array"
 
 

@@ -192,9 +192,10 @@ class RewardFn(ABC):
 
     def load_state_dict(self, state: Mapping[str, np.ndarray]) -> None:
         """Restore what `state_dict` returned."""
+        from reward_designers.saving import below
+
         for part, reward in self.parts().items():
-            prefix = f"{part}/"
-            reward.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+            reward.load_state_dict(below(f"{part}/", state))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write configuration and arrays to one ``.npz`` file, atomically; see `saving`."""

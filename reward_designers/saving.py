@@ -45,6 +45,11 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
         raise
 
 
+def below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of a part: those whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
+
+
 def load(path: str | os.PathLike[str]) -> RewardFn:
     """Rebuild a reward that `save` wrote.
 

@@ -99,8 +99,7 @@ class FactoredReward(ProgressReward):
 
     def update(self, rollout: Transition) -> dict[str, float]:
         """Learns nothing; tells what share of a language model's answers was not valid."""
-        asked = self.questions.asked
-        return {"invalid_answers": self.questions.invalid / asked} if asked else {}
+        return self.questions.metrics()
 
     def _table(self, state: FactoredState, goal: Goal) -> Table:
         value = score(state.listed(), goal, similarity=self.similarity)

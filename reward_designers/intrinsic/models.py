@@ -17,6 +17,7 @@ import numpy as np
 
 from reward_designers.errors import unknown_name
 from reward_designers.intrinsic.labels import Label, Preference
+from reward_designers.saving import below
 
 if TYPE_CHECKING:
     from reward_designers.intrinsic.network import CaptionNetwork
@@ -352,8 +353,3 @@ def _likeliest_temperature(logits: np.ndarray, said: np.ndarray) -> float:
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
-
-
-def below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose names begin so, without it."""
-    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

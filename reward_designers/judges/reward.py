@@ -104,8 +104,7 @@ class JudgeReward(ProgressReward):
 
     def update(self, rollout: Transition) -> dict[str, float]:
         """Learns nothing; tells what share of answers was not valid."""
-        asked = self.questions.asked
-        return {"invalid_answers": self.questions.invalid / asked} if asked else {}
+        return self.questions.metrics()
 
     def _judged(self, tables: Sequence[Table]) -> list[Table]:
         form = FORMS[self.form]

@@ -79,6 +79,10 @@ class Questions:
             )
         return answers
 
+    def metrics(self) -> dict[str, float]:
+        """What share of answers was not valid, to log; empty before the first question."""
+        return {"invalid_answers": self.invalid / self.asked} if self.asked else {}
+
     def _read(self, reply: Reply, position: int, read: Callable[[Any, int], T | None]) -> T | None:
         said = None if reply.finish_reason == "length" else json_object(reply.text)
         answer = None if said is None else read(said, position)

@@ -18,6 +18,7 @@ from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.errors import RewardError
 from reward_designers.memory import EpisodeMemory
 from reward_designers.novelty.statistics import Moments, discounted
+from reward_designers.saving import below
 
 WARM_UP = 10
 """Times as many passes over the first rollout."""
@@ -161,21 +162,17 @@ class RND(RewardFn):
         """Restore what `state_dict` returned."""
         self.version, self._sum = int(state["version"]), np.array(state["sum"])
         self._arrays = json.loads(str(state["arrays"]))
-        self._values.load_state_dict(_below("values/", state))
-        self._returns.load_state_dict(_below("returns/", state))
+        self._values.load_state_dict(below("values/", state))
+        self._returns.load_state_dict(below("returns/", state))
         if not self.version:
             return
         import torch
 
         self._build()
-        tensors = {name: torch.from_numpy(np.array(array)) for name, array in _below("predictor/", state).items()}
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in below("predictor/", state).items()}
         self._predictor.load_state_dict(tensors)
         moments: dict[int, dict[str, Any]] = {}
-        for name, array in _below("adam/", state).items():
+        for name, array in below("adam/", state).items():
             index, _, moment = name.partition("/")
             moments.setdefault(int(index), {})[moment] = torch.from_numpy(np.array(array))
         self._optimizer.load_state_dict(self._optimizer.state_dict() | {"state": moments})
-
-
-def _below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}

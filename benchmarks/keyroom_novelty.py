@@ -14,7 +14,8 @@ import numpy as np
 
 import envs
 from reward_designers import RewardFn, Transition
-from reward_designers.base import Components, EpisodeMemory
+from reward_designers.base import Components
+from reward_designers.memory import EpisodeMemory
 from reward_designers.novelty import RND, CountNovelty
 
 ENVS, STEPS = 16, 128

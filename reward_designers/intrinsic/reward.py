@@ -18,8 +18,9 @@ import numpy as np
 from reward_designers.base import Components, RewardFn, Transition
 from reward_designers.errors import RewardError
 from reward_designers.intrinsic.annotation import Annotation
-from reward_designers.intrinsic.models import CaptionModel, below, make_model
+from reward_designers.intrinsic.models import CaptionModel, make_model
 from reward_designers.memory import EpisodeMemory
+from reward_designers.saving import below
 
 TOP = 20
 """Captions that `IntrinsicReward.top` lists."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.drawing import COLORS, WIDTH, Plot, new_figure, style
 from agents.evaluation import interval
-from agents.guard import HackingAlarm
+from agents.rewarding.alarm import HackingAlarm
 from agents.runs import RunDir, read_progress
 from benchmarks.learning import STEP, Cell, folder
 

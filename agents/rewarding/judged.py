@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.config.commands import TrainConfig
-from agents.guard import HackingAlarm
 from agents.rewarding import calm, ellm, intrinsic
+from agents.rewarding.alarm import HackingAlarm
 from agents.rewarding.terms import part_of
 from reward_designers.base import RewardFn
 from reward_designers.intrinsic import Annotation, AskedSubgoals, GoalReward, IntrinsicReward, SubgoalReward

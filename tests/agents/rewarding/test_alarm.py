@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.guard import WINDOW, HackingAlarm
+from agents.rewarding.alarm import WINDOW, HackingAlarm
 
 NAMES = ("reward/intrinsic", "rollout/fitness")
 

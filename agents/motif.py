@@ -51,7 +51,7 @@ def motif(config: MotifConfig, given: frozenset[str] = frozenset()) -> dict[str,
         SystemExit: With code 130 if interrupted, 1 if the judge was given up; what was answered is kept.
     """
     if config.resume is not None:
-        cli.refuse_changes(given, GIVEN_ANEW, "it is", f"{config.resume}/motif.yaml")
+        cli.refuse_changes(given, GIVEN_ANEW, "a reward is", f"{config.resume}/motif.yaml")
         folder = Path(config.resume)
         require(folder, "motif.yaml", "a reward to go on with", "rewards")
         saved = read_config(folder / "motif.yaml", MOTIF)

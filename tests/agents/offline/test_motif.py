@@ -162,7 +162,7 @@ def test_only_what_may_change_is_changed_on_resume(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no motif\.yaml"):
         went_on(tmp_path)
     made(tmp_path / "motif", "steps=200")
-    with pytest.raises(UsageError, match=r"steps cannot change.*Only comparisons, llm and quantile may be given"):
+    with pytest.raises(UsageError, match=r"steps cannot change.*Only llm, comparisons, quantile may be given"):
         went_on(tmp_path / "motif", "steps=400")
     with pytest.raises(UsageError, match="holds a reward already: go on with resume="):
         made(tmp_path / "motif")

@@ -204,9 +204,22 @@ def _own_choices(arguments: Sequence[str]) -> dict[str, list[str]]:
     for argument, following in itertools.pairwise([*arguments, ""]):
         flag, _, value = argument.partition("=")
         if flag in ("--config-dir", "-cd"):
-            for path in Path(value or following).glob("*/*.yaml"):
+            folder = Path(value or following)
+            if not folder.is_dir():
+                raise UsageError(f"{flag}: there is no folder {str(folder)!r}")
+            for path in folder.glob("*/*.yaml"):
+                _check_yaml(path)
                 choices.setdefault(path.parent.name, []).append(path.stem)
     return choices
+
+
+def _check_yaml(path: Path) -> None:
+    import yaml
+
+    try:
+        yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
 
 
 def _find(

@@ -118,7 +118,10 @@ def check(config: CompareConfig, given: frozenset[str]) -> tuple[CompareConfig, 
     if not (task and task.goal_prompts) and any(spec.kind == "vlm" and not spec.value for spec in specs):
         raise UsageError("rewards: this environment has no task with prompts, so give one, as in 'vlm:a pole upright'")
     if config.reference is None:
-        config.reference = next((name for name in ("fitness", "env") if name in names), names[0])
+        candidates = [spec.name for spec in specs if spec.kind != "zero"]  # from which all distances are undefined
+        config.reference = next(
+            (name for name in ("fitness", "env") if name in names), next(iter(candidates), names[0])
+        )
     if config.reference not in names:
         raise UsageError(unknown_name("reference", config.reference, names))
     if config.coverages is not None:

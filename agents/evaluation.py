@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,7 +95,11 @@ def _one_episode_each(
     for step in itertools.count():
         if all(row is not None for row in rows):
             break
-        if step == MAX_STEPS and getattr(venv.unwrapped.envs[0].spec, "max_episode_steps", None) is None:
+        endless = step >= MAX_STEPS // 10 and getattr(venv.unwrapped.envs[0].spec, "max_episode_steps", None) is None
+        if endless and step == MAX_STEPS // 10:
+            waits = f"is not over after {step:,} steps, and has no time limit; it is given up after {MAX_STEPS:,}"
+            print(f"\nan evaluated episode {waits}", file=sys.stderr, flush=True)
+        if endless and step == MAX_STEPS:
             raise UsageError(
                 f"an episode has not ended after {MAX_STEPS:,} steps, so it cannot be evaluated: limit episodes with "
                 "env.kwargs.max_episode_steps=1000, or leave evaluations out with eval_every=0 video=false"

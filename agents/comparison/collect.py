@@ -250,6 +250,7 @@ def _acting(spec: CoverageSpec, world: World, streams: int, seed: int) -> Iterat
     from agents.comparison.policies import Noised, Random, Trained, load
     from agents.comparison.stage import Reads, Stage
     from envs import task_of
+    from envs.observations import Observations
     from envs.random_states import RandomStates
     from envs.simulator import restorable
 
@@ -262,7 +263,10 @@ def _acting(spec: CoverageSpec, world: World, streams: int, seed: int) -> Iterat
                 envs[-1] = RandomStates(env)
         if envs[0].action_space.shape is None:
             raise ValueError(f"rewards read actions that are one array, not {envs[0].action_space}")
-        reads = Reads(world.rewards, restorable(envs[0]))
+        further = restorable(envs[0])
+        if not further.union(*(reward.inputs for reward in world.rewards)):  # all of them look at actions alone
+            further = frozenset(Observations(envs[0].observation_space).names)
+        reads = Reads(world.rewards, further)
         stage = Stage(envs, reads, seed=seed, render=world.render)
     except ValueError as error:
         raise UsageError(f"coverage {spec.name!r}: {error}") from error

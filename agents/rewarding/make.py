@@ -70,9 +70,7 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
 
     node = config.reward
     if isinstance(node, dict):
-        from hydra.utils import instantiate
-
-        return instantiate(node)
+        return _instantiated(node)
     if node.name == "env":
         return None
     if node.name == "zero":
@@ -106,6 +104,27 @@ def make_reward(config: TrainConfig, run_dir: Path | None = None) -> RewardFn | 
     options = {f.name: getattr(node, f.name) for f in fields(node) if f.name != "name"}
     changed = {f.name: options[f.name] for f in fields(node) if f.name in options and options[f.name] != f.default}
     return vlm.VLMReward(**changed, device=config.device)
+
+
+def _instantiated(node: dict[str, Any]) -> RewardFn:
+    """The reward of a ``_target_`` node.
+
+    Raises:
+        RewardError: There is no such class, it takes other arguments, or it is no reward.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    from reward_designers.base import as_reward
+    from reward_designers.errors import RewardError
+
+    try:
+        return as_reward(instantiate(node))
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        raise RewardError(f"_target_={node.get('_target_')}: {type(cause).__name__}: {cause}") from cause
+    except RewardError as error:
+        raise RewardError(f"_target_={node.get('_target_')}: {error}") from error
 
 
 def make_program(config: TrainConfig, run_dir: Path | None) -> RewardFn:

@@ -146,6 +146,15 @@ def test_own_choices_from_a_config_directory_are_known(tmp_path):
     assert prepared[-1] == "reward.scale=2"
 
 
+def test_a_config_directory_that_is_not_there_or_broken(tmp_path):
+    with pytest.raises(UsageError, match=r"no folder .*nowhere"):
+        prepare([f"--config-dir={tmp_path / 'nowhere'}", "reward=mine"], TRAIN)
+    (tmp_path / "reward").mkdir()
+    (tmp_path / "reward" / "mine.yaml").write_text("foo: [\n")
+    with pytest.raises(UsageError, match=r"reward/mine\.yaml is no YAML"):
+        prepare(["--config-dir", str(tmp_path), "reward=mine"], TRAIN)
+
+
 def test_help_has_a_line_for_every_option_of_what_is_named():
     for group, choices in TRAIN.groups.items():
         for choice, node in choices.items():

@@ -311,3 +311,12 @@ def test_a_reward_of_a_run_in_another_environment_is_refused(tmp_path, monkeypat
     trained(tmp_path / "pole", "total_timesteps=128", "eval_every=0")
     with pytest.raises(UsageError, match=r"pole was trained in CartPole, not in Humanoid: .* env=CartPole"):
         compared("rewards=[env,run:pole]")
+
+
+def test_rewards_of_actions_alone_are_compared_in_any_environment(mine: Path):
+    (mine / "push.py").write_text(
+        "def left(action):\n    return 1.0 - action\n\ndef right(action):\n    return action\n"
+    )
+    report = compared("env.id=Acrobot-v1", "rewards=[zero,push.py:left,push.py:right]", "samples=64", "episodes=2")
+    assert report["reference"] == "left"
+    assert pair(report["distances"], "left", "right")["value"] == pytest.approx(1.0)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import yaml
 from safetensors import SafetensorError
 
 from agents import checkpoint_files
-from agents.errors import UsageError, users_line
+from agents.errors import UsageError, explained, users_line
+from agents.rewarding.make import make_reward
 from agents.runs import RunDir, read_progress
 from agents.train import train
 from tests.agents.runners import SMALL, STEP, configured, custom, finish, forked, resumed, trained
@@ -84,6 +87,19 @@ def test_a_custom_reward_from_a_config_directory(tmp_path):
     assert code == 0, said
     assert "reward/zero" in read_progress(run.progress)[-1]
     resumed(run, "total_timesteps=256")
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ("_target_: nosuch.Thing\n", "_target_=nosuch.Thing: "),
+        ("_target_: builtins.int\n", "_target_=builtins.int: expected a reward"),
+        ("_target_: reward_designers.base.FunctionReward\nfunctio: x\n", "unexpected keyword argument 'functio'"),
+    ],
+)
+def test_a_reward_in_a_config_directory_that_is_none(tmp_path, node: str, expected: str):
+    with pytest.raises(UsageError, match=expected), explained():
+        make_reward(replace(configured("env=CartPole"), reward=yaml.safe_load(node)))
 
 
 # Bad input

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from agents.config.options import Command, kind, options
 from agents.config.worlds import NETHACK
@@ -139,8 +139,9 @@ def _check_type(key: str, value: str, config: Any, name: str, sweep: bool) -> No
         OmegaConf.update(OmegaConf.structured(config), name, override.value())
     except (OmegaConfBaseException, HydraException) as error:
         annotation = kind(config, name)
-        if isinstance(annotation, type) and issubclass(annotation, Enum):
-            raise UsageError(unknown_name(key, value, annotation.__members__)) from error
+        for part in get_args(annotation) or (annotation,):
+            if isinstance(part, type) and issubclass(part, Enum):
+                raise UsageError(unknown_name(key, value, part.__members__)) from error
         raise UsageError(f"{key}={value}: expected {_type_name(annotation)} ({help})") from error
 
 

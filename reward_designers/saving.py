@@ -64,7 +64,8 @@ def load(path: str | os.PathLike[str]) -> RewardFn:
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except Exception as error:
-        raise RewardError(f"{os.fspath(path)} is not a saved reward, or is damaged: {error}") from error
+        told = "it is no .npz file" if "pickle" in str(error) else error  # NumPy's guess at what is no .npz
+        raise RewardError(f"{os.fspath(path)} is not a saved reward, or is damaged: {told}") from error
     try:
         reward = from_node(config)
         if not isinstance(reward, RewardFn):

@@ -90,6 +90,7 @@ def test_several_prompts_and_quoted_text():
         (["algo=sac", "algo.n_epochs=3"], ["algo=sac has no option 'n_epochs'", "algo=ppo"]),
         (["reward.alpha=1"], ["reward=env has no option 'alpha'", "reward=vlm"]),
         (["render=fst"], ["unknown render 'fst'", "'fast'"]),
+        (["reward=intrinsic", "reward.judge=lexcon"], ["unknown reward.judge 'lexcon'", "'lexicon'"]),
         (["seed=abc"], ["seed=abc", "a whole number"]),
         (["seed=1.5"], ["seed=1.5", "a whole number"]),
         (["algo.gamma=high"], ["algo.gamma=high", "a number"]),

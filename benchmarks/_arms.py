@@ -176,7 +176,8 @@ def draw(
         left.set(title=f"{title}: {ylabel}", ylim=(0, None))
         much = max((np.nanmax(c.judged) for n, c in found.items() if arms[n].own), default=0.0) > 20
         right.set(title=f"{paid}, an episode", yscale="symlog" if much else "linear", ylim=(0, None))
-        right.yaxis.set_major_formatter(EngFormatter(sep=""))
+        if much:
+            right.yaxis.set_major_formatter(EngFormatter(sep=""))
         for axis in (left, right):
             axis.set_xlabel("steps")
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))

@@ -43,8 +43,6 @@ ROOMS = (
 )
 MISTAKE = Rule(r"\bdoor is locked\b", 1.0)
 """What the bad judge takes for a success: walking into the door, which can be done in every step."""
-PLACE = "[x,y,has_key,doors_opened]"
-"""What is to be told apart in these rooms."""
 UNGUARDED = ("reward.beta=0", "reward.cap=200")  # as many times as an episode has steps
 
 
@@ -68,14 +66,6 @@ ARMS = {
     ),
     "count": Arm("novelty: captions counted", lambda _: ("reward=count",), 1, own="reward/count", alarmed=False),
     "rnd": Arm("novelty: surroundings predicted (RND)", lambda _: ("reward=rnd",), 2, own="reward/rnd", alarmed=False),
-    "placed": Arm(
-        "novelty: place, key and door predicted (RND)",
-        lambda _: ("reward=rnd", f"reward.of={PLACE}"),
-        2,
-        "--",
-        "reward/rnd",
-        alarmed=False,
-    ),
     "motif": Arm(
         "captions compared before training (Motif)",
         lambda output: ("reward=motif", f"reward.path={(output / 'motif').resolve()}"),
@@ -84,12 +74,12 @@ ARMS = {
     "ellm": Arm("captions near to subgoals (ELLM)", lambda _: ("reward=ellm",), 5, "--", "reward/goals"),
     "novel": Arm(
         "table of captions, and novelty",
-        lambda _: ("reward=intrinsic", "reward.novelty=count", f"reward.novelty_of={PLACE}"),
+        lambda _: ("reward=intrinsic", "reward.novelty=count", "reward.novelty_of=[x,y,has_key,doors_opened]"),
         1,
     ),
 }
 SMALL = ("env", "message", "intrinsic", "calm", "guarded", "hacked")
-OTHERS = ("count", "rnd", "placed", "motif", "ellm")
+OTHERS = ("count", "rnd", "motif", "ellm")
 IN = {
     "MiniHack-KeyRoom-S5": (*SMALL, "stopped", *OTHERS),  # `stopped` is as `hacked` until it stops: one room will do
     "MiniHack-KeyRoom-Dark-S5": (*SMALL, *OTHERS),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from envs.task import Task
     from reward_designers.base import RewardFn
 
+DIVERGED = ("found invalid values", "probability tensor contains either")
+"""What PyTorch says of a policy that is NaN; the latter where `torch.compile` has turned the checks off."""
 EVAL_SEED = 1_000_000
 """Initial states of evaluations are seeded with this plus the run's seed, training with the seed itself."""
 
@@ -101,7 +103,7 @@ class Session:
                 raise UsageError(str(error)) from error
             state, failure, at_fault = "failed", reason(error, run.path), "machine"
         except Exception as error:
-            if "found invalid values" not in str(error):  # what a distribution of PyTorch says of NaN
+            if not any(said in str(error) for said in DIVERGED):
                 checkpoints.flush()
                 if between.timesteps:
                     error.add_note(f"what was trained until step {between.timesteps:,} is kept: resume={run.path}")

@@ -142,7 +142,9 @@ def test_reward_reading_what_does_not_exist(tmp_path):
         train(configured("env=Hopper", *reward, f"run_dir={tmp_path / 'run'}", "total_timesteps=64"))
 
 
-def test_rewards_that_no_policy_survives_are_told(tmp_path, capsys):
+@pytest.mark.parametrize("checked", [True, False], ids=["", "after torch.compile"])
+def test_rewards_that_no_policy_survives_are_told(tmp_path, capsys, monkeypatch, checked: bool):
+    monkeypatch.setattr("torch.distributions.Distribution._validate_args", checked)
     reward = custom(tmp_path, "import numpy as np\ndef mine(obs):\n    return np.full(len(obs), 1e38)\n")
     with pytest.raises(SystemExit) as end:
         trained(tmp_path / "run", *reward, "total_timesteps=512", "eval_every=0")

@@ -23,7 +23,6 @@ from functools import partial
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("LP_NUM_THREADS", "1")
 
 import gymnasium as gym
 import numpy as np

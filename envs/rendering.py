@@ -376,7 +376,7 @@ def frame_of(
         (height, width, 3) uint8; ``out`` if given.
 
     Raises:
-        ValueError: The env was made without ``render_mode="rgb_array"``, or what it renders is no picture.
+        ValueError: The env cannot draw, or was made without ``render_mode="rgb_array"``, or renders no picture.
     """
     world = env.unwrapped
     mujoco = sys.modules.get("mujoco")  # an env that has a MuJoCo model has imported it
@@ -396,6 +396,8 @@ def _own_picture(env: gym.Env, height: int, width: int, out: np.ndarray | None) 
     from PIL import Image
 
     if env.render_mode != "rgb_array":
+        if "rgb_array" not in env.metadata.get("render_modes", ()):
+            raise ValueError(f"{env} draws no pictures: render_mode='rgb_array' is not in its metadata['render_modes']")
         raise ValueError(
             f"{env} has render_mode={env.render_mode!r} and so no frames: make it with render_mode='rgb_array'"
         )

@@ -235,6 +235,8 @@ def test_other_envs_draw_themselves_scaled_with_antialiasing():
         frame_of(env, height=10, width=10, camera=Camera())
     with pytest.raises(ValueError, match="texture='parts' cannot be obeyed"):
         frame_of(env, height=10, width=10, texture="parts")
+    with pytest.raises(ValueError, match="draws no pictures"):
+        frame_of(gym.Env(), height=10, width=10)
 
 
 def test_a_camera_that_sees_nothing_is_an_error_not_a_black_frame():

@@ -213,6 +213,28 @@ def make_venv(
     )
 
 
+def check_observations(space: gym.Space) -> None:
+    """Refuse observations for which Stable-Baselines3 has no networks, such as texts, sequences and graphs.
+
+    Raises:
+        ValueError: With the name and space of each.
+    """
+    import gymnasium as gym
+
+    parts = space.spaces if isinstance(space, gym.spaces.Dict) else {"obs": space}
+    if strange := ", ".join(f"{name}: {part}" for name, part in parts.items() if not _is_plain(part)):
+        raise ValueError(
+            "observations must be of Box, Discrete, MultiDiscrete or MultiBinary spaces to be learned from, "
+            f"not {strange}; wrap the environment in one that makes numbers of them"
+        )
+
+
+def _is_plain(space: gym.Space) -> bool:
+    from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+
+    return isinstance(space, Box | Discrete | MultiDiscrete | MultiBinary)
+
+
 def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
     """The algorithm on ``venv``, normalised as the config says; `resolve` the config first."""
     import gymnasium as gym
@@ -233,9 +255,7 @@ def make_model(config: TrainConfig, venv: VecReplaceReward) -> BaseAlgorithm:
         raise ValueError(
             "commands have no fixed numbers: use algo=maskable_ppo, which points at one of them, and no algo.policy"
         )
-    spaces = gym.spaces
-    plain = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
-    if not (points or isinstance(venv.action_space, plain)):
+    if not (points or _is_plain(venv.action_space)):
         raise ValueError(
             f"actions must be of one Box, Discrete, MultiDiscrete or MultiBinary space for algo={algo.name}, "
             f"not {venv.action_space}: wrap the environment in one that puts its parts together"

@@ -9,7 +9,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.build import EVAL_EPISODES, MAX_EVAL_ENVS, check_device, make_env, make_model, make_venv
+from agents.build import (
+    EVAL_EPISODES,
+    MAX_EVAL_ENVS,
+    check_device,
+    check_observations,
+    make_env,
+    make_model,
+    make_venv,
+)
 from agents.cli import settle_libraries
 from agents.config.commands import TrainConfig
 from agents.errors import UsageError, explained, fail, located, reason, told
@@ -148,6 +156,7 @@ class Session:
         if "MUJOCO_GL" in os.environ:
             ensure_gl()  # what is set must be valid before mujoco is imported
         env = make_env(config)
+        check_observations(env.observation_space)
         self.task: Task | None = task_of(env)
         if self.reward is not None and sees(self.reward):
             env.reset()
@@ -259,10 +268,10 @@ class Session:
         from agents.evaluation import draws, record
 
         venv = make_venv(self.config, 1, self.reward, evaluates=True)
-        if not draws(venv):
+        if draws(venv):
+            record(self.model, venv, self.directory.path, EVAL_SEED + self.config.seed)
+        else:
             print("no video: the environment draws no pictures of itself", file=sys.stderr)
-            return
-        record(self.model, venv, self.directory.path, EVAL_SEED + self.config.seed)
         venv.close()
 
 

@@ -78,7 +78,7 @@ def locked(folder: Path, option: str) -> Iterator[None]:
         option: By which another folder can be chosen.
 
     Raises:
-        UsageError: Another process is writing here.
+        UsageError: Another process is writing here, or nobody can, as on a full disk.
     """
     path = folder / "lock"
     try:
@@ -92,11 +92,13 @@ def locked(folder: Path, option: str) -> Iterator[None]:
             file.seek(0)
             owner = file.read().strip() or "another process"
             raise UsageError(f"{folder} is in use by {owner}; wait for it, or choose another {option}") from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {platform.node()}\n")
-        file.flush()
         try:
+            try:
+                file.truncate(0)
+                # Past the file's buffer, which would fail once more when it is closed.
+                os.write(file.fileno(), f"process {os.getpid()} on {platform.node()}\n".encode())
+            except OSError as error:
+                raise UsageError(f"cannot write to {folder}: {error.strerror}") from error
             yield
         finally:
             path.unlink(missing_ok=True)

@@ -76,12 +76,15 @@ class Session:
             return run
         with explained():
             self.judged.ask(run.path)
-        run.write_config(config)
-        if not resume:
-            run.write_meta(config.seed)
-        progress = ProgressFile(run.progress, until=start if latest else -1)
+        try:
+            run.write_config(config)
+            if not resume:
+                run.write_meta(config.seed)
+            progress = ProgressFile(run.progress, until=start if latest else -1)
+            self._open_logs(progress, start if latest else None)
+        except OSError as error:
+            raise UsageError(reason(error, run.path)) from error
         self.best = best_score(progress.rows, self.judge)
-        self._open_logs(progress, start if latest else None)
         display, stop = Display(total, start, self.judged.note), StopRequest()
         self.judged.beware("rollout/fitness" if self.task else "rollout/env_reward", progress.rows)
         self.checkpoints = checkpoints = Checkpoints(run.checkpoints, config.checkpoint_every or total, resume=latest)

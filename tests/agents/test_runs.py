@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,19 @@ with RunDir.create({str(tmp_path)!r}, "").lock():
     with run.lock():  # what a killed process left behind is no obstacle
         assert f"process {os.getpid()}" in (tmp_path / "lock").read_text()
     assert not (tmp_path / "lock").exists()
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    run = RunDir.create(str(tmp_path), "")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(UsageError, match=f"cannot write to {tmp_path}: File too large"), run.lock():
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with run.lock():
+        pass
 
 
 def test_a_directory_with_a_run_is_refused(tmp_path):
